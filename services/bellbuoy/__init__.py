@@ -1,0 +1,11 @@
+"""Bellbuoy: what an asyncio service needs in production.
+
+Importing this package loads no driver, no web framework and no process manager;
+``bellbuoy.database`` and ``bellbuoy.host`` do.
+"""
+
+from bellbuoy.monitor import AsyncMonitor
+
+__all__ = ["AsyncMonitor", "__version__"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,74 @@
+"""Errors, named by who must act.
+
+::
+
+    BellbuoyError
+    ├── SettingsError        the operator: a setting or a secret is missing or wrong
+    ├── EnvironmentFault     the machine: a port is taken, a directory is held
+    ├── Refused              the caller: come back later; nothing was done
+    │   └── DatabaseUnavailable   … because PostgreSQL cannot be reached or is full
+    ├── QueryFailed          the statement was wrong or its answer never came
+    └── SchemaError          the operator: migrations and program do not fit together
+
+Foreign exceptions become one of these once, at the boundary, with ``__cause__`` kept.
+"""
+
+from collections.abc import Sequence
+
+
+class BellbuoyError(Exception):
+    """The root of every error that Bellbuoy raises on purpose."""
+
+
+class SettingsError(BellbuoyError):
+    """Settings that cannot be used, all of them at once.
+
+    Args:
+        problems: One sentence each, naming the variable and what it takes.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Keep every problem and join them, one a line, as the message."""
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class EnvironmentFault(BellbuoyError):
+    """The machine does not offer what the program needs; the message says what to change."""
+
+
+class Refused(BellbuoyError):
+    """The work was refused before any of it was done.
+
+    Args:
+        detail: Why, in words that may be shown to the caller.
+        retry_after: Seconds after which trying again makes sense.
+    """
+
+    def __init__(self, detail: str, retry_after: float) -> None:
+        """Keep the advice beside the message."""
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class DatabaseUnavailable(Refused):
+    """PostgreSQL cannot serve this request now: unreachable, starting, or its pool is full."""
+
+
+class QueryFailed(BellbuoyError):
+    """A statement that PostgreSQL refused or whose outcome is unknown.
+
+    Args:
+        operation: The statement's name, never its text.
+        sqlstate: PostgreSQL's five-character code, or ``None`` when no answer came.
+    """
+
+    def __init__(self, operation: str, sqlstate: str | None) -> None:
+        """Name the statement; DETAIL and SQL text stay out of the message."""
+        super().__init__(f"{operation} failed with SQLSTATE {sqlstate or 'unknown'}")
+        self.operation = operation
+        self.sqlstate = sqlstate
+
+
+class SchemaError(BellbuoyError):
+    """Migrations that cannot be applied: a gap, an edited file, a newer database."""

@@ -1,0 +1,163 @@
+"""The acceptor: the one place where connections enter, for every service.
+
+It takes connections from the supervisor's listener and hands them to the server's protocols. Its
+cap acts before descriptors run out, because a loop that meets EMFILE closes the whole queue
+(libuv) or spins (asyncio).
+"""
+
+import asyncio
+import errno
+import resource
+import socket
+from collections.abc import Sequence
+
+import structlog
+
+from bellbuoy.host.families import ACCEPT_PAUSES, ACCEPTED, ACTIVE, LIMIT, REJECTED
+from bellbuoy.host.service import Server
+from bellbuoy.instruments import Instruments
+from bellbuoy.scoreboard import Slot
+
+BATCH = 64
+"""Connections taken at one go, so that a burst does not starve those already open."""
+
+STEP_BACK = 0.002
+"""Seconds for which a busier worker leaves the queue to others, once for each wake-up. Stepping
+back without a bound would deadlock when nobody else takes them."""
+
+PAUSE = 0.1
+"""Seconds without accepting after the machine said it is full."""
+
+RESERVED_DESCRIPTORS = 64
+"""Kept for the database, logs and the loop itself."""
+
+FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What accept(2) answers when the machine is out of something; wait and go on."""
+
+_log = structlog.get_logger("bellbuoy.host.acceptor")
+
+
+def connection_cap(wanted: int) -> int:
+    """Return how many connections a process may hold: ``wanted``, or what descriptors allow."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, soft - RESERVED_DESCRIPTORS))
+
+
+class Acceptor:
+    """Takes connections from one listener for one server.
+
+    Args:
+        listener: Non-blocking and listening; closed by :meth:`close`.
+        server: Gets a protocol for each connection.
+        slot: This worker's place, where its load is shown.
+        neighbours: The slots of the other workers on the same listener.
+        cap: Connections held at once; one more is closed and counted.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        server: Server,
+        slot: Slot,
+        neighbours: Sequence[Slot],
+        instruments: Instruments,
+        cap: int,
+    ) -> None:
+        """Accept nothing yet."""
+        self._listener = listener
+        self._server = server
+        self._slot = slot
+        self._neighbours = [other for other in neighbours if other is not slot]
+        self._cap = cap
+        self._loop = asyncio.get_running_loop()
+        self._handovers: set[asyncio.Task[None]] = set()
+        self._accepted = instruments.counter(ACCEPTED)
+        self._rejected = instruments.counter(REJECTED, reason="limit")
+        self._pauses = instruments.counter(ACCEPT_PAUSES)
+        self._active = instruments.gauge(ACTIVE)
+        instruments.gauge(LIMIT).set(cap)
+        instruments.before_flush(self._show_load)
+        self._timer: asyncio.TimerHandle | None = None
+        self._stepped_back = False
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._loop.add_reader(self._listener.fileno(), self._readable)
+
+    async def close(self) -> None:
+        """Accept what the kernel has queued, then stop listening; idempotent."""
+        if self._listener.fileno() < 0:
+            return
+        self._loop.remove_reader(self._listener.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._accept_batch():
+            await asyncio.sleep(0)
+        self._listener.close()
+        if self._handovers:
+            await asyncio.wait(self._handovers, timeout=1.0)
+
+    def _readable(self) -> None:
+        if not self._stepped_back and self._is_busier():
+            self._stepped_back = True
+            self._rest(STEP_BACK)
+        else:
+            self._stepped_back = False
+            self._accept_batch()
+
+    def _is_busier(self) -> bool:
+        others = [slot.connections for slot in self._neighbours if slot.serves]
+        # An eighth more than the idlest, and a few: below that, evening out costs more than it
+        # gives.
+        return bool(others) and self._server.connections > min(others) * 1.125 + 4
+
+    def _rest(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listener.fileno())
+        self._timer = self._loop.call_later(seconds, self.start)
+
+    def _accept_batch(self) -> bool:
+        """Accept up to a batch; return whether there may be more."""
+        for _ in range(BATCH):
+            try:
+                connection, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return False
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+                self._pause(error)
+                return False
+            self._admit(connection)
+        return True
+
+    def _pause(self, error: OSError) -> None:
+        self._pauses.inc()
+        _log.warning("accept paused", reason=error.strerror, seconds=PAUSE)
+        self._rest(PAUSE)
+
+    def _admit(self, connection: socket.socket) -> None:
+        if self._server.connections >= self._cap:
+            self._rejected.inc()
+            connection.close()
+            return
+        self._accepted.inc()
+        connection.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        handover = self._loop.create_task(self._hand_over(connection, self._server.protocol()))
+        # The loop holds tasks weakly.
+        self._handovers.add(handover)
+        handover.add_done_callback(self._handovers.discard)
+        self._slot.connections = self._server.connections
+
+    async def _hand_over(self, connection: socket.socket, protocol: asyncio.BaseProtocol) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: protocol, connection)
+        except OSError as error:
+            # It was reset while it waited; the server counted it when it made the protocol.
+            connection.close()
+            protocol.connection_lost(error)
+
+    def _show_load(self) -> None:
+        self._slot.connections = self._server.connections
+        self._active.set(self._server.connections)

@@ -1,0 +1,93 @@
+"""The admin port: probes, metrics and tasks, served by a process of its own.
+
+Law of this file: everything is answered from the scoreboard. The admin process holds no traffic
+and asks no worker, so it answers while all of them are saturated, blocked or dead, and it can
+be killed at any time.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from bellbuoy.host.exposition import SnapshotCollector, render
+from bellbuoy.host.probes import is_live, is_ready
+from bellbuoy.host.problem import problem
+from bellbuoy.host.service import Server, Worker
+from bellbuoy.host.web import serve
+from bellbuoy.metrics import Family
+from bellbuoy.scoreboard import Scoreboard
+from bellbuoy.settings import HostSettings
+from bellbuoy.snapshot import Snapshot, take
+from bellbuoy.taskview import view
+
+
+class Admin:
+    """The service on the admin port.
+
+    Args:
+        service: The name of the service beside it.
+        settings: The host's settings.
+        board: What it reads.
+    """
+
+    name = "admin"
+    families: Sequence[Family] = ()
+
+    def __init__(self, service: str, settings: HostSettings, board: Scoreboard) -> None:
+        """Read nothing yet."""
+        self._watchdog = settings.watchdog_seconds
+        self._board = board
+        self._collector = SnapshotCollector(service, self._take)
+
+    @asynccontextmanager
+    async def open(self, _: Worker) -> AsyncIterator[Server]:
+        """Serve the routes."""
+        app = web.Application(middlewares=[_problems])
+        app.add_routes(
+            [
+                web.get("/livez", self._livez),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
+                web.get("/tasks", self._tasks),
+            ]
+        )
+        async with serve(app) as server:
+            yield server
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        return _probe(is_live(self._take(), self._watchdog), "live", "not live")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        return _probe(is_ready(self._take()), "ready", "not ready")
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        body, content_type = render(self._collector, request.headers.get(hdrs.ACCEPT, ""))
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+    async def _tasks(self, _: web.Request) -> web.Response:
+        return _json(view(self._take()))
+
+    def _take(self) -> Snapshot:
+        return take(self._board)
+
+
+def _probe(good: bool, yes: str, no: str) -> web.Response:  # noqa: FBT001
+    return _json({"status": yes}) if good else _json({"status": no}, status=503)
+
+
+def _json(value: object, status: int = 200) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(value) + b"\n", status=status, content_type="application/json"
+    )
+
+
+@web.middleware
+async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        allow = {"Allow": error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else None
+        return problem(error.status, f"No {request.method} {request.path} here.", allow)

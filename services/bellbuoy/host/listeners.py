@@ -1,0 +1,57 @@
+"""Listening sockets: bound once by the supervisor, inherited by every process it forks."""
+
+import socket
+
+from bellbuoy.errors import EnvironmentFault
+
+
+def listen(host: str, port: int, backlog: int, variable: str) -> socket.socket:
+    """Return a non-blocking socket that listens on ``host`` and ``port``.
+
+    ``::`` listens on IPv4 as well. TCP_NODELAY and keepalive stand on the listener, because
+    accepted sockets inherit them.
+
+    Args:
+        host: A name or an address.
+        port: 0 lets the kernel choose.
+        backlog: Connections the kernel queues for accept.
+        variable: The setting that chooses the port, for the message.
+
+    Raises:
+        EnvironmentFault: The address cannot be resolved or bound, or is in use.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.create_server(
+            address,
+            family=family,
+            backlog=backlog,
+            dualstack_ipv6=family == socket.AF_INET6 and host == "::",
+        )
+    except OSError as error:
+        raise EnvironmentFault(
+            f"cannot listen on {host} port {port}: {error.strerror}; "
+            f"{variable} chooses another port"
+        ) from error
+    listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    _keep_alive(listener)
+    return listener
+
+
+def address(listener: socket.socket) -> str:
+    """Return ``host:port`` of a listener, with brackets around IPv6."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _keep_alive(listener: socket.socket) -> None:
+    # A vanished peer is noticed after 60 + 3 x 10 s when idle, and after as long when data is
+    # unacknowledged; the kernel's own defaults are two hours and a quarter of one.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 90_000)

@@ -1,0 +1,76 @@
+"""The pulse: the signs of life of a process, and the sweep that publishes its numbers."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from bellbuoy.inspector import oldest
+from bellbuoy.instruments import Instruments
+from bellbuoy.monitor import AsyncMonitor
+from bellbuoy.scoreboard import Slot
+from bellbuoy.taskview import WorkerText
+
+INTERVAL = 0.1
+"""Seconds between two sweeps: what a killed process can lose of its counts."""
+
+SLOW = 10
+"""Every tenth sweep also does what once a second is enough for."""
+
+
+class Pulse:
+    """Beats while the loop turns; a blocked loop has none, and that is the point.
+
+    Args:
+        slot: Where to beat.
+        instruments: What to publish.
+        monitor: Whose last errors and oldest tasks to show.
+        notify: Tells the watchdog, once a second.
+        orphaned: Called once a second while the supervisor is gone.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        instruments: Instruments,
+        monitor: AsyncMonitor,
+        notify: Callable[[], None],
+        orphaned: Callable[[], None],
+    ) -> None:
+        """Beat for the first time; the next time is a tenth of a second from now."""
+        self._slot = slot
+        self._instruments = instruments
+        self._monitor = monitor
+        self._notify = notify
+        self._orphaned = orphaned
+        self._supervisor = os.getppid()
+        self._count = 0
+        self._loop = asyncio.get_running_loop()
+        self._beat()
+
+    def stop(self) -> None:
+        """Publish once more, and beat no more."""
+        self._timer.cancel()
+        self._instruments.flush()
+
+    def _beat(self) -> None:
+        self._slot.beat = time.monotonic()
+        self._instruments.flush()
+        if self._count % SLOW == 0:
+            self._notify()
+            self._show()
+            if os.getppid() != self._supervisor:
+                self._orphaned()
+        self._count += 1
+        self._timer = self._loop.call_later(INTERVAL, self._beat)
+
+    def _show(self) -> None:
+        running = oldest(self._monitor)
+        tasks = self._monitor.get_stats().tasks.values()
+        errors = {task.name: task.last_error for task in tasks if task.last_error}
+        while not self._slot.text.write(msgspec.json.encode(WorkerText(running, errors))):
+            # Too long for the block: the youngest tasks and half of the errors are left out.
+            running = running[: len(running) // 2]
+            errors = dict(list(errors.items())[: len(errors) // 2])

@@ -1,0 +1,192 @@
+"""The worker: one process on the host, with a role, a loop and a slot.
+
+It is gunicorn's worker in name and signals only: the loop, the listeners, the heartbeat and the
+drain are the host's own, the same for every service and for the admin port.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import traceback
+from contextlib import AsyncExitStack
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import gunicorn.workers.base
+import structlog
+
+from bellbuoy import logs, timeouts
+from bellbuoy.host.acceptor import Acceptor, connection_cap
+from bellbuoy.host.drain import drain
+from bellbuoy.host.loop import loop_factory
+from bellbuoy.host.pulse import Pulse
+from bellbuoy.host.service import Server, Service
+from bellbuoy.host.service import Worker as Share
+from bellbuoy.instruments import Instruments
+from bellbuoy.lifecycle import State
+from bellbuoy.monitor import AsyncMonitor
+from bellbuoy.scoreboard import Scoreboard, Slot
+from bellbuoy.taskmetrics import TaskExport
+
+if TYPE_CHECKING:
+    from bellbuoy.host.plan import Plan
+
+HELD_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGCHLD})
+"""Blocked from before the fork until the worker listens to them: none may get lost between."""
+
+BOOT_ERROR = 3
+ABORTED = 134
+"""Exit codes; the second is what a shell shows for SIGABRT."""
+
+_log = structlog.get_logger("bellbuoy.host.worker")
+
+
+class Worker(gunicorn.workers.base.Worker):
+    """Runs a service, or the admin port, in one forked process.
+
+    Attributes:
+        plan: What the supervisor runs.
+        slot: This process's place on the scoreboard; given before the fork.
+    """
+
+    plan: "Plan"
+    slot: Slot
+
+    def init_process(self) -> None:
+        """Become a worker: called by gunicorn in the child, never returns normally twice."""
+        self.slot.pid = os.getpid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGABRT, _abort)
+        logs.configure(
+            self.plan.settings.log_level, service=self.plan.service.name, worker=self.slot.index
+        )
+        self.booted = True
+        with asyncio.Runner(loop_factory=loop_factory(self.plan.settings.loop)) as runner:
+            sys.exit(runner.run(self._live()))
+
+    async def _live(self) -> int:
+        stop, hurry = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.add_signal_handler(signal.SIGQUIT, hurry.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
+        instruments, monitor = self._instruments(), AsyncMonitor()
+        TaskExport(monitor, instruments)
+
+        def orphaned() -> None:
+            stop.set()
+            hurry.set()
+
+        pulse = Pulse(self.slot, instruments, monitor, self.notify, orphaned)
+        try:
+            return await self._serve(Share(instruments, monitor), stop, hurry)
+        except Exception:  # noqa: BLE001 - the exit code and the log are all that is left to do
+            _log.exception("worker failed")
+            return BOOT_ERROR
+        finally:
+            pulse.stop()
+
+    def _instruments(self) -> Instruments:
+        # The admin process carries no traffic: what it counts is nobody's business.
+        return Instruments(self.plan.board.layout) if self.slot.admin else self.slot.instruments()
+
+    async def _serve(self, share: Share, stop: asyncio.Event, hurry: asyncio.Event) -> int:
+        service, listener = self._role()
+        resources = AsyncExitStack()
+        server = await resources.enter_async_context(service.open(share))
+        try:
+            acceptor = self._acceptor(listener, server, share)
+            acceptor.start()
+            _log.info("serving", pid=os.getpid(), admin=bool(self.slot.admin))
+            await self._stay(server, stop)
+            settings = self.plan.settings
+            clean = await drain(
+                server,
+                acceptor,
+                self.slot,
+                hurry,
+                delay=0.0 if self.slot.admin else settings.drain_delay_seconds,
+                most=settings.drain_timeout_seconds + timeouts.GRACE,
+            )
+        finally:
+            closed = await _close(resources)
+        self.slot.step(State.STOPPED)
+        _log.info("stopped", pid=os.getpid(), clean=clean and closed)
+        return 0
+
+    def _role(self) -> tuple[Service, socket.socket]:
+        """Return what this process serves and where, closing what it does not serve."""
+        plan = self.plan
+        if self.slot.admin:
+            plan.listener.close()
+            return plan.admin, plan.admin_listener
+        plan.admin_listener.close()
+        return plan.service, plan.listener
+
+    def _acceptor(self, listener: socket.socket, server: Server, share: Share) -> Acceptor:
+        board = self.plan.board
+        return Acceptor(
+            listener,
+            server,
+            self.slot,
+            () if self.slot.admin else board.workers,
+            share.instruments,
+            connection_cap(self.plan.settings.max_connections),
+        )
+
+    async def _stay(self, server: Server, stop: asyncio.Event) -> None:
+        """Become ready, and stay until told to stop."""
+        board = self.plan.board
+        if not self.slot.admin:
+            board.was_open = 1.0
+        ready = asyncio.ensure_future(_become_ready(server, latched=bool(board.was_ready)))
+        stopped = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done() and not stop.is_set():
+                ready.result()
+                self.slot.step(State.READY)
+                if not self.slot.admin:
+                    board.was_ready = 1.0
+                await stopped
+            if self.slot.admin:
+                await _traffic_stopped(board)
+        finally:
+            ready.cancel()
+            stopped.cancel()
+            await asyncio.gather(ready, stopped, return_exceptions=True)
+
+
+async def _become_ready(server: Server, *, latched: bool) -> None:
+    if not latched:
+        await server.ready()
+
+
+async def _traffic_stopped(board: Scoreboard) -> None:
+    """Return when no traffic worker serves: probes are answered until then."""
+    # Another process's memory has no event to wait for.
+    while any(slot.carries_traffic for slot in board.workers):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
+async def _close(resources: AsyncExitStack) -> bool:
+    """Close a worker's resources, in the reverse order of their opening; bounded."""
+    try:
+        async with asyncio.timeout(timeouts.CLOSE):
+            await resources.aclose()
+    except TimeoutError:
+        _log.warning("resources did not close", seconds=timeouts.CLOSE)
+        return False
+    return True
+
+
+def _abort(_: int, frame: FrameType | None) -> Any:
+    """Say where the loop is blocked, and die: the watchdog's first word.
+
+    A plain signal handler, because a loop that is blocked runs no other.
+    """
+    _log.critical("worker blocked", stack="".join(traceback.format_stack(frame)))
+    os._exit(ABORTED)

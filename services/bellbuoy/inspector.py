@@ -1,0 +1,65 @@
+"""The inspector: what has been running longest, and where it waits."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import islice
+from operator import itemgetter
+from types import CodeType, CoroutineType
+from typing import Any
+
+from bellbuoy.monitor import AsyncMonitor
+
+_DEPTH = 20
+
+
+@dataclass(frozen=True)
+class RunningTask:
+    """One piece of work that has not ended.
+
+    Args:
+        name: Its task name.
+        age: Seconds since its start.
+        stack: Where it waits, outermost first: ``function (file:line)``.
+    """
+
+    name: str
+    age: float
+    stack: tuple[str, ...]
+
+
+def oldest(monitor: AsyncMonitor, limit: int = 20) -> list[RunningTask]:
+    """Return the ``limit`` oldest pieces of running work, oldest first.
+
+    Each record's table is in order of start, so only its first entries are looked at.
+    """
+    now = time.monotonic_ns()
+    candidates = (
+        (start, record.name, work)
+        for record in monitor.records()
+        # A list at once: the collector may close a forgotten coroutine and so change the table.
+        for work in list(islice(record.running, limit))
+        if (start := record.running.get(work)) is not None
+    )
+    return [
+        RunningTask(name, (now - start) / 1e9, tuple(await_stack(work)))
+        for start, name, work in nsmallest(limit, candidates, key=itemgetter(0))
+    ]
+
+
+def await_stack(work: object) -> Iterator[str]:
+    """Yield where a coroutine or a task waits, outermost first, at most 20 deep.
+
+    A span is no coroutine and has no stack.
+    """
+    awaited: Any = work.get_coro() if hasattr(work, "get_coro") else work
+    for _ in range(_DEPTH):
+        if not isinstance(awaited, CoroutineType) or awaited.cr_frame is None:
+            return
+        yield _place(awaited.cr_code, awaited.cr_frame.f_lineno)
+        awaited = awaited.cr_await
+
+
+def _place(code: CodeType, line: int) -> str:
+    return f"{code.co_qualname} ({code.co_filename.rpartition('/')[2]}:{line})"

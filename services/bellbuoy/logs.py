@@ -1,0 +1,74 @@
+"""Logs: one event a line on standard error, JSON unless a person is watching."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+
+def configure(level: str, stream: TextIO | None = None, **fields: object) -> None:
+    """Send every event of structlog and of the standard library to ``stream``.
+
+    Calling it again replaces the configuration: a worker does so after the fork.
+
+    Args:
+        level: The least severe level that is written: debug, info, warning or error.
+        stream: Where to; standard error by default. JSON lines unless it is a terminal.
+        fields: What every event carries, such as the service's name.
+    """
+    stream = stream or sys.stderr
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        _adder(fields),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(stream),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # A full disk or a closed pipe must not become a traceback on the same pipe.
+    logging.raiseExceptions = False
+    logging.captureWarnings(capture=True)
+
+
+def _adder(fields: Mapping[str, object]) -> Processor:
+    def add(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        for name, value in fields.items():
+            event.setdefault(name, value)
+        return event
+
+    return add
+
+
+def _renderers(stream: TextIO) -> list[Processor]:
+    if stream.isatty():
+        return [structlog.dev.ConsoleRenderer()]
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.EventRenamer("message"),
+        structlog.processors.JSONRenderer(),
+    ]

@@ -1,0 +1,225 @@
+"""AsyncMonitor: what an asyncio program is doing, counted completely and cheaply.
+
+Law of this file: a task name's running work is a table from the work to its start, and its
+ended work is a histogram of durations. Everything else follows: started is ended plus running,
+completed is ended minus the failures. So a decorated call costs two clock reads, a table entry
+and a bucket.
+"""
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType, TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+import structlog
+
+from bellbuoy.metrics import OTHER
+from bellbuoy.taskrecord import SHIFT, LastError, Outcome, TaskRecord, TaskStats
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MAX_NAMES = 64
+"""Task names a monitor tells apart; later ones are counted together under ``other``."""
+
+_log = structlog.get_logger("bellbuoy.monitor")
+
+
+@dataclass(frozen=True)
+class MonitorStats:
+    """What :meth:`AsyncMonitor.get_stats` returns.
+
+    Args:
+        tasks: The counts of each task name.
+        dropped_names: Names that came when :data:`MAX_NAMES` were known.
+    """
+
+    tasks: Mapping[str, TaskStats]
+    dropped_names: int
+
+
+class AsyncMonitor:
+    """Counts the work of an asyncio program, by task name.
+
+    Concurrent runs of one name never overwrite each other, cancellation is an outcome of its
+    own, durations come from a monotonic clock, and memory is bounded by :data:`MAX_NAMES` and by
+    what runs at once. It needs no event loop and no host: in a plain script ``get_stats`` is all
+    there is. Use it from one thread.
+    """
+
+    def __init__(self) -> None:
+        """Know no names yet."""
+        self._records: dict[str, TaskRecord] = {}
+        self._dropped: set[str] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def track_task(
+        self, name: str | None = None
+    ) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, Coroutine[Any, Any, R]]]:
+        """Return a decorator that counts every call of a coroutine function.
+
+        Signature, docstring and types stay. The outcome is *completed*, *failed* (it raised),
+        *timed_out* (it raised ``TimeoutError``) or *cancelled* (also: closed unfinished).
+
+        Args:
+            name: The task name; by default the function's qualified name.
+        """
+
+        def decorate(
+            function: Callable[P, Coroutine[Any, Any, R]],
+        ) -> Callable[P, Coroutine[Any, Any, R]]:
+            record = self.record(name or _title(function))
+            # Local names: an attribute look-up each would double the cost of a call.
+            running, buckets, total, marks = (
+                record.running,
+                record.buckets,
+                record.total,
+                record.marks,
+            )
+            clock = time.monotonic_ns
+
+            @functools.wraps(function)
+            async def tracked(*args: P.args, **kwargs: P.kwargs) -> R:
+                work = function(*args, **kwargs)
+                running[work] = marks[0] = start = clock()
+                try:
+                    result = await work
+                except BaseException as error:
+                    self.failed(record, work, error)
+                    raise
+                del running[work]
+                marks[1] = now = clock()
+                buckets[((now - start) >> SHIFT).bit_length()] += 1
+                total[0] += now - start
+                return result
+
+            return tracked
+
+        return decorate
+
+    def span(self, name: str) -> "Span":
+        """Return a context manager that counts its body like a decorated call."""
+        return Span(self, self.record(name))
+
+    def create_task(
+        self, coroutine: Coroutine[Any, Any, R], *, name: str | None = None
+    ) -> "asyncio.Task[R]":
+        """Start a task that is counted, kept alive until it ends, and whose failure is logged.
+
+        It is registered before the loop can run it, so it is counted even when it is cancelled
+        before its first step.
+
+        Args:
+            coroutine: What to run.
+            name: The task name; by default the coroutine's qualified name.
+        """
+        name = name or _title(coroutine)
+        record = self.record(name)
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self._tasks.add(task)
+        record.begin(task, time.monotonic_ns())
+        task.add_done_callback(functools.partial(self._task_done, record))
+        return task
+
+    def get_stats(self) -> MonitorStats:
+        """Return a frozen snapshot of every task name."""
+        offset = time.time_ns() - time.monotonic_ns()
+        tasks = {record.name: record.stats(offset) for record in self.records()}
+        return MonitorStats(MappingProxyType(tasks), len(self._dropped))
+
+    def records(self) -> list[TaskRecord]:
+        """Return the live records, for the inspector and the export."""
+        return list(self._records.values())
+
+    def record(self, name: str) -> TaskRecord:
+        """Return the record of ``name``, or that of ``other`` when all places are taken."""
+        record = self._records.get(name)
+        return self._new_record(_encodable(name)) if record is None else record
+
+    def failed(self, record: TaskRecord, work: object, error: BaseException) -> None:
+        """Count ``work`` as ended by ``error``."""
+        outcome = _outcome(error)
+        shown = None
+        if outcome != "cancelled":
+            shown = LastError(type(error).__name__, _message(error), time.time())
+        record.fail(work, outcome, time.monotonic_ns(), shown)
+
+    def _task_done(self, record: TaskRecord, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            record.fail(task, "cancelled", time.monotonic_ns(), None)
+        elif (error := task.exception()) is not None:
+            self.failed(record, task, error)
+            _log.error("task failed", task=record.name, exc_info=error)
+        else:
+            record.succeed(task, time.monotonic_ns())
+
+    def _new_record(self, name: str) -> TaskRecord:
+        if len(self._records) >= MAX_NAMES and name not in self._records and name != OTHER:
+            if len(self._dropped) < 10 * MAX_NAMES:
+                self._dropped.add(name)
+            name = OTHER
+        return self._records.setdefault(name, TaskRecord(name))
+
+
+class Span:
+    """One counted body; made by :meth:`AsyncMonitor.span`, used once or again, not nested."""
+
+    __slots__ = ("_monitor", "_record")
+
+    def __init__(self, monitor: AsyncMonitor, record: TaskRecord) -> None:
+        """Count into ``record``."""
+        self._monitor = monitor
+        self._record = record
+
+    def __enter__(self) -> Self:
+        """Start the clock.
+
+        Raises:
+            RuntimeError: It runs already; ask the monitor for a span of your own.
+        """
+        if self in self._record.running:
+            raise RuntimeError(f"span {self._record.name} runs already")
+        self._record.begin(self, time.monotonic_ns())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Count the outcome; the exception goes on."""
+        if error is None:
+            self._record.succeed(self, time.monotonic_ns())
+        else:
+            self._monitor.failed(self._record, self, error)
+
+
+def _outcome(error: BaseException) -> Outcome:
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return "cancelled"
+    if isinstance(error, TimeoutError):
+        return "timed_out"
+    return "failed"
+
+
+def _title(code: object) -> str:
+    """Return the qualified name; a partial or a compiled coroutine may have none of its own."""
+    return getattr(code, "__qualname__", None) or type(code).__qualname__
+
+
+def _message(error: BaseException) -> str:
+    """Return what may be shown; an exception that cannot tell it must not go uncounted."""
+    try:
+        return _encodable(str(error)[:200])
+    except Exception as failure:  # noqa: BLE001 - whatever a foreign __str__ raises
+        return f"unprintable: {type(failure).__name__}"
+
+
+def _encodable(text: str) -> str:
+    """Replace lone surrogates, which neither JSON nor the exposition format can carry."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,144 @@
+"""What is known of one task name: a table of what runs and counts of what ended.
+
+Law of this file: no loop, no clock, no I/O. Times are nanoseconds of ``time.monotonic_ns``.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal["completed", "failed", "cancelled", "timed_out", "lost"]
+
+SHIFT = 16
+"""Durations are bucketed by the bit length of ``nanoseconds >> 16``: 65.5 µs, 131 µs, … 68.7 s."""
+
+BUCKETS = tuple((1 << (SHIFT + power)) / 1e9 for power in range(21))
+"""Upper edges of the duration histogram, in seconds."""
+
+_BITS = 64 - SHIFT
+
+
+@dataclass(frozen=True)
+class LastError:
+    """The newest failure of a task name; shown in ``/tasks``, never a label.
+
+    Args:
+        type: The exception's class name.
+        message: Its first 200 characters.
+        at: Unix time in seconds.
+    """
+
+    type: str
+    message: str
+    at: float
+
+
+@dataclass(frozen=True)
+class TaskStats:
+    """One task name at one moment, in this process.
+
+    ``started == running + completed + failed + cancelled + timed_out`` always holds. Work that
+    a killed process left behind is counted as lost by the supervisor, on the scoreboard.
+
+    Args:
+        name: The task name.
+        started: Calls that began.
+        running: Calls that have not ended.
+        completed: Calls that returned.
+        failed: Calls that raised.
+        cancelled: Calls that were cancelled, or closed unfinished.
+        timed_out: Calls that raised ``TimeoutError``.
+        seconds: Summed duration of all calls that ended.
+        buckets: How many of them fell into each of :data:`BUCKETS`, and above.
+        last_start: Unix time in seconds of the newest start, 0.0 for never.
+        last_success: Unix time in seconds of the newest return, 0.0 for never.
+        last_error: The newest failure, time-outs included.
+    """
+
+    name: str
+    started: int
+    running: int
+    completed: int
+    failed: int
+    cancelled: int
+    timed_out: int
+    seconds: float
+    buckets: tuple[int, ...]
+    last_start: float
+    last_success: float
+    last_error: LastError | None
+
+
+@dataclass(slots=True, eq=False)
+class TaskRecord:
+    """The counts of one task name; the hot path writes to the lists directly.
+
+    Args:
+        name: The task name.
+        running: What runs now: coroutine, task or span, and its start.
+        buckets: Ended calls by bit length of their duration.
+        total: One entry: the summed duration in nanoseconds.
+        marks: The newest start and the newest success.
+        failures: Ended calls that did not return, by outcome.
+        last_error: The newest failure.
+    """
+
+    name: str
+    running: dict[object, int] = field(default_factory=dict)
+    buckets: list[int] = field(default_factory=lambda: [0] * (_BITS + 1))
+    total: list[int] = field(default_factory=lambda: [0])
+    marks: list[int] = field(default_factory=lambda: [0, 0])
+    failures: dict[Outcome, int] = field(
+        default_factory=lambda: {"failed": 0, "cancelled": 0, "timed_out": 0}
+    )
+    last_error: LastError | None = None
+
+    def begin(self, work: object, now: int) -> None:
+        """Note that ``work`` has started."""
+        self.running[work] = self.marks[0] = now
+
+    def succeed(self, work: object, now: int) -> None:
+        """Note that ``work`` has returned."""
+        self._end(work, now)
+        self.marks[1] = now
+
+    def fail(self, work: object, outcome: Outcome, now: int, error: LastError | None) -> None:
+        """Note that ``work`` has ended otherwise."""
+        self._end(work, now)
+        self.failures[outcome] += 1
+        if error is not None:
+            self.last_error = error
+
+    def stats(self, wall_offset: int) -> TaskStats:
+        """Return the counts; ``wall_offset`` is Unix time minus monotonic time, nanoseconds."""
+        # Each is read once: the collector may close a forgotten coroutine anywhere in here.
+        ended, running = sum(self.buckets), len(self.running)
+        failed, cancelled, timed_out = self.failures.values()
+        return TaskStats(
+            name=self.name,
+            started=ended + running,
+            running=running,
+            completed=ended - failed - cancelled - timed_out,
+            failed=failed,
+            cancelled=cancelled,
+            timed_out=timed_out,
+            seconds=self.total[0] / 1e9,
+            buckets=fold(self.buckets),
+            last_start=_wall(self.marks[0], wall_offset),
+            last_success=_wall(self.marks[1], wall_offset),
+            last_error=self.last_error,
+        )
+
+    def _end(self, work: object, now: int) -> None:
+        elapsed = now - self.running.pop(work)
+        self.buckets[(elapsed >> SHIFT).bit_length()] += 1
+        self.total[0] += elapsed
+
+
+def fold(buckets: list[int]) -> tuple[int, ...]:
+    """Return the counts for :data:`BUCKETS` and one for all above."""
+    edges = len(BUCKETS)
+    return (*buckets[:edges], sum(buckets[edges:]))
+
+
+def _wall(mark: int, offset: int) -> float:
+    return (mark + offset) / 1e9 if mark else 0.0

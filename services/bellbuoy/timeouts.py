@@ -1,0 +1,50 @@
+"""Every deadline of the stack, in seconds, in one place, because they must nest.
+
+::
+
+    statement < command < request < drain
+    delay + grace + drain + close < supervisor < container stop
+"""
+
+STATEMENT = 4.0
+"""PostgreSQL ends a statement itself (``ALTER ROLE … SET statement_timeout``)."""
+
+COMMAND = 5.0
+"""The driver gives up on an answer; later than STATEMENT, so only a silent server gets here."""
+
+CONNECT = 1.5
+"""Opening a database connection; with ACQUIRE it keeps a refusal under two seconds."""
+
+ACQUIRE = 1.0
+"""Waiting for a free database connection."""
+
+REQUEST = 15.0
+"""Answering one HTTP request."""
+
+DRAIN = 20.0
+"""Finishing what is in flight after the last accept."""
+
+DRAIN_DELAY = 10.0
+"""Accepting on while load balancers notice; the setting in Kubernetes, 0 by default."""
+
+GRACE = 1.0
+"""Answering the next request of each idle keep-alive connection before closing it."""
+
+LINGER = 2.0
+"""Reading on after our FIN until the client's, so that no reset destroys what it has not read."""
+
+CLOSE = 5.0
+"""Closing a worker's resources."""
+
+HURRY = 2.0
+"""What is left of a drain after the second signal."""
+
+CONTAINER_STOP = 60.0
+"""``stop_grace_period`` and ``terminationGracePeriodSeconds``."""
+
+_MARGIN = 4.0
+
+
+def supervisor(delay: float, drain: float) -> float:
+    """Return how long the supervisor waits for its workers before it kills them."""
+    return delay + GRACE + drain + CLOSE + _MARGIN

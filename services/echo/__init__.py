@@ -1,0 +1,1 @@
+"""The echo service: every byte back as it came."""
