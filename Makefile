@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 TEST_WORKERS ?= 4
+BENCH ?= monitor
 ARGS ?=
 
 SHELL := /bin/sh
@@ -16,7 +17,7 @@ PIP_INSTALL := $(PY) -m pip --disable-pip-version-check install --quiet --requir
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
 run: $(VENV)/run.txt ## Run echo, api and PostgreSQL on this machine until Ctrl-C
@@ -45,8 +46,74 @@ docs: $(VENV)/dev.txt ## Write docs/configuration.md from the settings classes
 	@PYTHONPATH=services $(PY) tools/configuration.py docs/configuration.md
 
 .PHONY: bench
-bench: $(VENV)/dev.txt ## Measure, side by side, what the documents claim
-	@PYTHONPATH=services $(PY) -m bench $(ARGS)
+bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=monitor is bench/monitor.py
+	@PYTHONPATH=services $(PY) -m bench.$(BENCH) $(ARGS)
+
+# Containers. COMPOSE_PROFILES=observability adds Prometheus and Grafana to what `make up` starts;
+# the other commands know them anyway.
+COMPOSE := docker compose
+EVERYTHING := $(COMPOSE) --profile observability
+.PHONY: up
+up: secrets ## Run everything in containers, wait until it serves, say where
+	@$(COMPOSE) up --detach --build --wait $(ARGS)
+	@$(COMPOSE) run --rm --no-deps --no-TTY migrate seed
+	@deploy/ready
+
+.PHONY: down
+down: ## Remove the containers; ARGS=--volumes removes their data too
+	@$(EVERYTHING) down $(ARGS)
+
+.PHONY: logs
+logs: ## Show the logs of the containers; ARGS="--follow echo" follows one
+	@$(EVERYTHING) logs $(ARGS)
+
+.PHONY: ps
+ps: ## Show the containers and their health
+	@$(EVERYTHING) ps --all $(ARGS)
+
+.PHONY: secrets
+secrets: ## Make the passwords and the token that are not there yet, in secrets/
+	@deploy/secrets
+
+.PHONY: images-offline
+images-offline: ## Build the base images from Debian's packages, for want of a registry
+	@deploy/images/build --use
+
+.PHONY: test-stack
+test-stack: $(VENV)/dev.txt ## Test the containers for real; needs Docker
+	@$(PY) -m pytest tests/stack $(ARGS)
+
+# Kubernetes. OVERLAY names one of k8s/overlays; kubectl's own context says which cluster.
+OVERLAY ?= dev
+KUBECTL := kubectl --namespace bellbuoy
+# kubectl renders with the kustomize that it contains.
+RENDER = $(if $(shell command -v kubectl 2>/dev/null),kubectl kustomize,kustomize build)
+# $(call K8S_SECRET,name,keys). One that is there is kept, because the database has its values, too.
+# Server-side, because a client's apply would write the values into an annotation.
+K8S_SECRET = $(KUBECTL) get secret $(1) --ignore-not-found --output=name | grep -q . \
+	|| $(KUBECTL) create secret generic $(1) $(2:%=--from-file=secrets/%) \
+		--dry-run=client --output=yaml | kubectl apply --server-side --filename=-
+
+.PHONY: k8s-secrets
+k8s-secrets: secrets ## Make the namespace and the Secrets that the cluster has not got yet
+	@kubectl apply --filename=k8s/base/namespace.yaml
+	@$(call K8S_SECRET,bellbuoy-database,postgres.password owner.password app.password metrics.password)
+	@$(call K8S_SECRET,bellbuoy-api,api.token)
+
+.PHONY: k8s-apply
+k8s-apply: ## Bring the cluster to OVERLAY (dev, production), migrate, wait until it serves
+	@$(KUBECTL) delete job --selector=app.kubernetes.io/name=bellbuoy-migrate --ignore-not-found
+	@kubectl apply --kustomize=k8s/overlays/$(OVERLAY)
+	@for each in statefulset/bellbuoy-postgres deployment/bellbuoy-echo deployment/bellbuoy-api; do \
+		$(KUBECTL) rollout status $$each --timeout=10m || exit 1; \
+	done
+
+.PHONY: k8s-render
+k8s-render: ## Write OVERLAY as one file, dist/OVERLAY.yaml, for `kubectl apply -f`
+	@mkdir -p dist
+	@$(RENDER) k8s/overlays/$(OVERLAY) > dist/$(OVERLAY).yaml.part
+	@mv dist/$(OVERLAY).yaml.part dist/$(OVERLAY).yaml
+	@echo "dist/$(OVERLAY).yaml"
 
 # dev.txt comes first and binds the others, so that one version of each library runs everywhere.
 LOCK = cd requirements && ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
@@ -62,7 +129,11 @@ lock: $(VENV)/dev.txt ## Write requirements/*.txt from *.in; ARGS=--upgrade take
 clean: ## Remove the environment, caches and reports; the data of `make run` stays
 	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
 		.ruff_cache dist
-	@find services tests tools -type d -name __pycache__ -prune -exec rm -rf {} +
+	@find bench services tests tools -type d -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: reset
+reset: $(VENV)/run.txt ## Remove the data of `make run`: the database, the secrets, the logs
+	@PYTHONPATH=services $(PY) tools/reset.py
 
 # The environment. A stamp is a copy of the lock file that was installed, written last: an install
 # that was interrupted is done again, and a lock file that only got a new date costs nothing.
@@ -77,10 +148,11 @@ $(VENV)/run.txt: $(VENV)/dev.txt
 endif
 
 # The interpreter behind the environment may have been removed since.
-ifeq ($(wildcard $(PY)),)
+ifeq ($(realpath $(PY)),)
 .PHONY: $(VENV)/made
 endif
 $(VENV)/made:
+	@command -v $(PYTHON) >/dev/null || { echo "'$(PYTHON)' is not installed." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Bellbuoy needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
 		echo "Name another one: make PYTHON=python3.13"; exit 1; } >&2

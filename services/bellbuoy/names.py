@@ -6,7 +6,6 @@ process lets go of.
 """
 
 import fcntl
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,8 +15,7 @@ ENTRY_BYTES = 160
 """Bytes for one entry: a route template with method and status fits; longer names are other."""
 
 _SEPARATOR = "\x1f"
-# Native, so that a length is stored and read as one word and never seen half-written.
-_LENGTH = struct.Struct("@Q")
+_WORD = 8
 
 
 class Names:
@@ -33,6 +31,8 @@ class Names:
         """Read what is already there."""
         self.table = table
         self._memory = memory
+        # A cast view stores a word at once; struct.pack_into would let readers see zero first.
+        self._words = memory.cast("Q")
         self._lock = lock
         self._known: dict[tuple[str, ...], int] = {}
         self._other = (OTHER,) * len(table.labels)
@@ -41,7 +41,7 @@ class Names:
     @staticmethod
     def size(table: NameTable) -> int:
         """Return the bytes that a table occupies."""
-        return _LENGTH.size + table.capacity * ENTRY_BYTES
+        return _WORD + table.capacity * ENTRY_BYTES
 
     def index(self, *values: str) -> int:
         """Return the entry of ``values``, made now if there is room, else that of ``other``."""
@@ -57,7 +57,7 @@ class Names:
         encoded = _SEPARATOR.join(values).encode(errors="replace")
         # What every process will read; a lone surrogate, for one, comes back as "?".
         shown = tuple(encoded.decode().split(_SEPARATOR))
-        unfit = len(encoded) > ENTRY_BYTES - _LENGTH.size
+        unfit = len(encoded) > ENTRY_BYTES - _WORD
         if unfit or not len(shown) == len(values) == len(self.table.labels):
             return self.table.capacity
         index = self._find(shown)
@@ -79,21 +79,20 @@ class Names:
             self._known[self._read(index)] = index
 
     def _count(self) -> int:
-        return int(_LENGTH.unpack_from(self._memory)[0])
+        return self._words[0]
 
     def _append(self, encoded: bytes) -> int:
         index = self._count()
-        start = _LENGTH.size + index * ENTRY_BYTES
-        _LENGTH.pack_into(self._memory, start, len(encoded))
-        self._memory[start + _LENGTH.size : start + _LENGTH.size + len(encoded)] = encoded
-        _LENGTH.pack_into(self._memory, 0, index + 1)
+        start = _WORD + index * ENTRY_BYTES
+        self._words[start // _WORD] = len(encoded)
+        self._memory[start + _WORD : start + _WORD + len(encoded)] = encoded
+        self._words[0] = index + 1
         return index
 
     def _read(self, index: int) -> tuple[str, ...]:
-        start = _LENGTH.size + index * ENTRY_BYTES
-        (length,) = _LENGTH.unpack_from(self._memory, start)
-        begin = start + _LENGTH.size
-        return tuple(bytes(self._memory[begin : begin + length]).decode().split(_SEPARATOR))
+        start = _WORD + index * ENTRY_BYTES
+        text = self._memory[start + _WORD :][: self._words[start // _WORD]]
+        return tuple(bytes(text).decode().split(_SEPARATOR))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

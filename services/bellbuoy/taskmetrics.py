@@ -51,6 +51,8 @@ class TaskExport:
         self._layout = instruments.layout
         self._cells = instruments.cells
         self._base = array("d", instruments.cells)
+        for cell in self._layout.cells(LAST_SUCCESS):
+            self._base[cell] = 0.0  # a time is replaced, not added to
         self._names = instruments.names(STARTED)
         instruments.before_flush(self.collect)
 
@@ -77,8 +79,9 @@ class TaskExport:
         buckets = series(DURATION, entry, 0)
         for offset, value in enumerate((*task.buckets, task.seconds)):
             own[buckets + offset] += value
-        newest = series(LAST_SUCCESS, entry, 0)
-        self._cells[newest] = max(self._cells[newest], task.last_success)
+        if task.last_success:
+            newest = series(LAST_SUCCESS, entry, 0)
+            own[newest] = max(own[newest], task.last_success)
 
 
 def settle(layout: Layout, cells: "array[float]") -> None:

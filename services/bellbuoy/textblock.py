@@ -1,9 +1,6 @@
 """A small text in shared memory: one process writes it, any may read it at any time."""
 
-import struct
-
-# Native, so that each number is stored and read as one word and never seen half-written.
-_HEADER = struct.Struct("@QQ")
+_HEADER_BYTES = 16
 _ATTEMPTS = 100
 
 
@@ -19,28 +16,32 @@ class TextBlock:
 
     def __init__(self, memory: memoryview) -> None:
         """Use ``memory`` as it is."""
-        self._memory = memory
+        # Version and length. A cast view stores a word at once; struct.pack_into zeroes it first,
+        # and that zero would be read as a version.
+        self._header = memory[:_HEADER_BYTES].cast("Q")
+        self._text = memory[_HEADER_BYTES:]
 
     @property
     def capacity(self) -> int:
         """Bytes that fit."""
-        return len(self._memory) - _HEADER.size
+        return len(self._text)
 
     def write(self, text: bytes) -> bool:
         """Replace the text; return whether it fitted."""
         if len(text) > self.capacity:
             return False
-        version = int(_HEADER.unpack_from(self._memory)[0]) | 1
-        _HEADER.pack_into(self._memory, 0, version, len(text))
-        self._memory[_HEADER.size : _HEADER.size + len(text)] = text
-        _HEADER.pack_into(self._memory, 0, version + 1, len(text))
+        version = self._header[0] | 1
+        self._header[0] = version
+        self._header[1] = len(text)
+        self._text[: len(text)] = text
+        self._header[0] = version + 1
         return True
 
     def read(self) -> bytes:
         """Return the text, empty when there is none or its writer was killed while writing."""
         for _ in range(_ATTEMPTS):
-            version, length = _HEADER.unpack_from(self._memory)
-            text = bytes(self._memory[_HEADER.size : _HEADER.size + min(length, self.capacity)])
-            if version % 2 == 0 and _HEADER.unpack_from(self._memory)[0] == version:
+            version, length = self._header
+            text = bytes(self._text[:length])
+            if version % 2 == 0 and self._header[0] == version:
                 return text
         return b""

@@ -13,10 +13,10 @@ COMMAND = 5.0
 """The driver gives up on an answer; later than STATEMENT, so only a silent server gets here."""
 
 CONNECT = 1.5
-"""Opening a database connection; with ACQUIRE it keeps a refusal under two seconds."""
+"""Opening a database connection, so that a refusal is known in less than two seconds."""
 
 ACQUIRE = 1.0
-"""Waiting for a free database connection."""
+"""Waiting for a database connection, an opening one included."""
 
 REQUEST = 15.0
 """Answering one HTTP request."""

@@ -1,12 +1,16 @@
 """One echo connection: a protocol that writes what it reads.
 
-Law of this file: no clock, no cell and no allocation per message. A connection counts in its
-own integers; whoever wants to know reads them in a sweep.
+Law of this file: no clock, no cell and no allocation per message, and as little memory as can be
+while nothing moves. A connection counts what it moved since the last sweep in small integers of
+its own; the sweep takes them away.
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import Protocol, cast
+
+CUT = frozenset({"write_timeout", "abort"})
+"""Reasons for which a connection ends without sending what is unsent."""
 
 
 class Registry(Protocol):
@@ -18,34 +22,36 @@ class Registry(Protocol):
     def paused(self) -> None:
         """A client reads slower than it writes."""
 
-    def lost(self, connection: "EchoConnection", error: BaseException | None, /) -> None:
-        """A connection ended."""
+    def lost(
+        self, connection: "EchoConnection", error: BaseException | None, unsent: int, /
+    ) -> None:
+        """A connection ended with ``unsent`` bytes that never reached the kernel."""
 
 
 class EchoConnection(asyncio.Protocol):
     """Echoes until the client has sent its FIN, then sends ours.
 
     Attributes:
-        received: Bytes taken from the client to be echoed.
+        received: Bytes taken from the client since the last sweep, to be echoed.
         messages: Pieces in which they came.
+        unsent: Bytes that were not handed to the kernel yet, as the server last counted them.
         is_touched: Whether anything moved since the last sweep.
+        lingers: Whether it is finished, and everything was sent when that was last asked.
+        quiet_since: Loop time in seconds at which something last moved, as sweeps saw it.
         reason: Why the connection ended, once that is known.
     """
 
     __slots__ = (
         "_high_water",
         "_registry",
-        "_touched",
         "_transport",
         "_write",
-        "born",
         "is_touched",
+        "lingers",
         "messages",
-        "progress",
         "quiet_since",
         "reason",
         "received",
-        "reported",
         "unsent",
     )
 
@@ -61,13 +67,10 @@ class EchoConnection(asyncio.Protocol):
             now: Loop time in seconds.
         """
         self._registry = registry
-        self._touched = registry.touched
         self._high_water = high_water
         self.received = self.messages = self.unsent = 0
-        self.reported = (0, 0, 0)
-        self.progress = (0, 0)
-        self.born = self.quiet_since = now
-        self.is_touched = False
+        self.quiet_since = now
+        self.is_touched = self.lingers = False
         self.reason = "client"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -84,7 +87,7 @@ class EchoConnection(asyncio.Protocol):
         self.messages += 1
         if not self.is_touched:
             self.is_touched = True
-            self._touched(self)
+            self._registry.touched(self)
 
     def pause_writing(self) -> None:
         """Read no more until the client has read."""
@@ -100,13 +103,12 @@ class EchoConnection(asyncio.Protocol):
         """Tell the server; a reset by the client is an end like any other."""
         if exc is not None and self.reason == "client":
             self.reason = "error"
-        elif exc is None and self.reason in {"client", "drain", "idle_timeout"}:
-            self.unsent = 0
-        self._registry.lost(self, exc)
+        # An orderly close comes after the last byte; otherwise the last count must do.
+        self._registry.lost(self, exc, self.unsent if exc or self.reason in CUT else 0)
 
-    def look(self) -> None:
-        """Read from the transport how many bytes are still unsent."""
-        self.unsent = self._transport.get_write_buffer_size()
+    def look(self) -> int:
+        """Return how many bytes the transport still has to hand to the kernel."""
+        return self._transport.get_write_buffer_size()
 
     def finish(self) -> None:
         """Echo what was read, send our FIN, and read on without echoing until the client's.
@@ -118,8 +120,18 @@ class EchoConnection(asyncio.Protocol):
             return
         self.reason = "drain"
         self._transport.set_protocol(_Discarding(self))
-        self._transport.resume_reading()
-        self._transport.write_eof()
+        try:
+            self._transport.resume_reading()
+            self._transport.write_eof()
+        except OSError:  # it was reset a moment ago, and the loop has not noticed yet
+            self._transport.abort()
+        self.lingers = not self.look()
+
+    def end_linger(self) -> None:
+        """Close if everything had been sent when this was last asked; else, ask again later."""
+        if self.lingers:
+            self.close("drain")
+        self.lingers = not self.look()
 
     def close(self, reason: str) -> None:
         """Close once everything is sent."""
@@ -127,8 +139,7 @@ class EchoConnection(asyncio.Protocol):
         self._transport.close()
 
     def abort(self, reason: str) -> None:
-        """Close now; what is unsent is lost and not counted as sent."""
-        self.look()
+        """Close now; what is unsent is lost."""
         self.reason = reason
         self._transport.abort()
 

@@ -52,21 +52,17 @@ class EchoServer(Server):
         return connection
 
     async def drain(self) -> None:
-        """Finish every connection; those whose client never says FIN are closed after a while."""
+        """Finish every connection; a client that has got everything has a while to say FIN."""
         for connection in tuple(self._connections):
             connection.finish()
-        try:
-            async with asyncio.timeout(timeouts.LINGER):
-                await self._until_empty()
-        except TimeoutError:
+        while not await self._is_empty_within(timeouts.LINGER):
             for connection in tuple(self._connections):
-                connection.close("drain")
-            await self._until_empty()
+                connection.end_linger()
 
     def abort(self) -> None:
         """Cut what is left."""
         for connection in tuple(self._connections):
-            connection.abort("abort")
+            self._cut(connection, "abort")
 
     def touched(self, connection: EchoConnection) -> None:
         """Look at ``connection`` in the next sweep."""
@@ -76,14 +72,15 @@ class EchoServer(Server):
         """Count a client that reads slower than it writes."""
         self._pauses.inc()
 
-    def lost(self, connection: EchoConnection, error: BaseException | None) -> None:
+    def lost(self, connection: EchoConnection, error: BaseException | None, unsent: int) -> None:
         """Count a connection's end."""
         self._connections.discard(connection)
-        self._report(connection)
+        self._report(connection, unsent)
         self._closed[connection.reason].inc()
-        self._duration.observe(self._loop.time() - connection.born)
+        now = time.monotonic_ns()
+        self._duration.observe((now - self._record.running[connection]) / 1e9)
         if error is None:
-            self._record.succeed(connection, time.monotonic_ns())
+            self._record.succeed(connection, now)
         else:
             self._monitor.failed(self._record, connection, error)
         if not self._connections:
@@ -92,39 +89,49 @@ class EchoServer(Server):
     def sweep(self) -> None:
         """Count what moved since the last sweep; quiet connections cost nothing."""
         moved, self._moved = self._moved, []
+        now = self._loop.time()
         for connection in moved:
             if connection not in self._connections:
                 continue
-            connection.look()
-            self._report(connection)
-            # What is unsent now will have moved by the next sweep.
-            connection.is_touched = connection.unsent > 0
+            unsent = connection.look()
+            if connection.received or unsent != connection.unsent:
+                connection.quiet_since = now
+            self._report(connection, unsent)
+            # What is unsent now may have moved by the next sweep.
+            connection.is_touched = unsent > 0
             if connection.is_touched:
                 self._moved.append(connection)
 
     def expire(self) -> None:
         """Close the connections on which nothing moves."""
         now = self._loop.time()
-        for connection in tuple(self._connections):
-            progress = (connection.received, connection.unsent)
-            if progress != connection.progress:
-                connection.progress, connection.quiet_since = progress, now
-                continue
-            quiet = now - connection.quiet_since
-            if connection.unsent and quiet >= self._settings.echo_write_timeout_seconds:
-                connection.abort("write_timeout")
-            elif not connection.unsent and quiet >= self._settings.echo_idle_timeout_seconds:
+        idle = now - self._settings.echo_idle_timeout_seconds
+        stalled = now - self._settings.echo_write_timeout_seconds
+        oldest = max(idle, stalled)
+        late = [each for each in self._connections if each.quiet_since <= oldest]
+        for connection in late:
+            if connection.unsent and connection.quiet_since <= stalled:
+                self._cut(connection, "write_timeout")
+            elif not connection.unsent and connection.quiet_since <= idle:
                 connection.close("idle_timeout")
 
-    def _report(self, connection: EchoConnection) -> None:
-        messages, received, sent = connection.reported
-        now = (connection.messages, connection.received, connection.received - connection.unsent)
-        self._messages.inc(now[0] - messages)
-        self._received.inc(now[1] - received)
-        self._sent.inc(now[2] - sent)
-        connection.reported = now
+    def _cut(self, connection: EchoConnection, reason: str) -> None:
+        self._report(connection, connection.look())
+        connection.abort(reason)
 
-    async def _until_empty(self) -> None:
+    def _report(self, connection: EchoConnection, unsent: int) -> None:
+        self._messages.inc(connection.messages)
+        self._received.inc(connection.received)
+        self._sent.inc(connection.received + connection.unsent - unsent)
+        connection.messages = connection.received = 0
+        connection.unsent = unsent
+
+    async def _is_empty_within(self, seconds: float) -> bool:
         self._empty.clear()
-        if self._connections:
-            await self._empty.wait()
+        try:
+            async with asyncio.timeout(seconds):
+                while self._connections:
+                    await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True

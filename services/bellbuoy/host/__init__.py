@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import gunicorn.app.base
-import structlog
 
 from bellbuoy import logs
 from bellbuoy.host.admin import Admin
-from bellbuoy.host.arbiter import Arbiter, assign_slot
+from bellbuoy.host.arbiter import Arbiter, announce, assign_slot
 from bellbuoy.host.families import FAMILIES
 from bellbuoy.host.gunicornlog import Logger
-from bellbuoy.host.listeners import address, listen
+from bellbuoy.host.listeners import listen
 from bellbuoy.host.plan import Plan, traffic_workers
 from bellbuoy.host.service import Server, Service, Worker
 from bellbuoy.host.worker import Worker as WorkerProcess
@@ -21,9 +20,6 @@ from bellbuoy.scoreboard import Scoreboard
 from bellbuoy.settings import HostSettings
 
 __all__ = ["Server", "Service", "Worker", "run"]
-
-_log = structlog.get_logger("bellbuoy.host")
-
 
 def run(service: Service, settings: HostSettings, *, port: int, admin_port: int) -> NoReturn:
     """Run ``service`` until told to stop, and exit: 0 after a drain.
@@ -48,13 +44,6 @@ def run(service: Service, settings: HostSettings, *, port: int, admin_port: int)
     board = Scoreboard((*FAMILIES, *service.families), workers + 2)
     admin = Admin(service.name, settings, board)
     plan = Plan(service, admin, settings, listener, admin_listener, board)
-    _log.info(
-        "listening",
-        address=address(listener),
-        admin=address(admin_listener),
-        workers=workers,
-        loop=settings.loop,
-    )
     _Application(plan, workers + 1).run()
     sys.exit(1)  # the arbiter exits by itself
 
@@ -77,6 +66,7 @@ class _Application(gunicorn.app.base.BaseApplication):
             "loglevel": self._plan.settings.log_level,
             "proc_name": f"bellbuoy-{self._plan.service.name}",
             "control_socket_disable": True,
+            "when_ready": announce,
             "pre_fork": assign_slot,
         }
         if Path("/dev/shm").is_dir():  # noqa: S108 - heartbeats off the disk, as gunicorn advises

@@ -34,6 +34,23 @@ RESERVED_DESCRIPTORS = 64
 FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """What accept(2) answers when the machine is out of something; wait and go on."""
 
+GONE = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENONET,
+        errno.ENOPROTOOPT,
+        errno.EOPNOTSUPP,
+        errno.EPERM,
+        errno.EPROTO,
+    }
+)
+"""What it answers for a connection that is lost already, or that a firewall forbids; there may
+be others behind it (accept(2), "Error handling")."""
+
 _log = structlog.get_logger("bellbuoy.host.acceptor")
 
 
@@ -90,11 +107,10 @@ class Acceptor:
         """Accept what the kernel has queued, then stop listening; idempotent."""
         if self._listener.fileno() < 0:
             return
-        self._loop.remove_reader(self._listener.fileno())
-        if self._timer is not None:
-            self._timer.cancel()
-        while self._accept_batch():
+        self._suspend()
+        while self._accept_batch():  # noqa: ASYNC110 - the kernel's queue is no event
             await asyncio.sleep(0)
+        self._suspend()  # the last batch may have ended in a pause
         self._listener.close()
         if self._handovers:
             await asyncio.wait(self._handovers, timeout=1.0)
@@ -113,8 +129,13 @@ class Acceptor:
         # gives.
         return bool(others) and self._server.connections > min(others) * 1.125 + 4
 
-    def _rest(self, seconds: float) -> None:
+    def _suspend(self) -> None:
         self._loop.remove_reader(self._listener.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _rest(self, seconds: float) -> None:
+        self._suspend()
         self._timer = self._loop.call_later(seconds, self.start)
 
     def _accept_batch(self) -> bool:
@@ -122,9 +143,11 @@ class Acceptor:
         for _ in range(BATCH):
             try:
                 connection, _ = self._listener.accept()
-            except (BlockingIOError, ConnectionAbortedError):
+            except BlockingIOError:
                 return False
             except OSError as error:
+                if error.errno in GONE:
+                    continue
                 if error.errno not in FULL:
                     raise
                 self._pause(error)

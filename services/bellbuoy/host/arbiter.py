@@ -19,6 +19,7 @@ from gunicorn.errors import HaltServer
 
 from bellbuoy import timeouts
 from bellbuoy.host.families import DEATHS
+from bellbuoy.host.listeners import address
 from bellbuoy.host.plan import Plan
 from bellbuoy.host.respawn import Respawn
 from bellbuoy.host.worker import BOOT_ERROR, HELD_SIGNALS, Worker
@@ -27,6 +28,13 @@ from bellbuoy.taskmetrics import settle
 
 BOOT_ATTEMPTS = 5
 """Deaths while booting after which a service that never served gives up."""
+
+REPEAT = 1.0
+"""Seconds within which a second signal is the first one again: a terminal and a wrapper such as
+timeout(1) both deliver to the whole process group."""
+
+STOPS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+"""What ends a service; a window that changes its size while one drains hurries nothing."""
 
 _TICK = 0.05
 
@@ -93,18 +101,20 @@ class Arbiter(gunicorn.arbiter.Arbiter):
             if worker is not None:
                 self._bury(cast(Worker, worker), os.waitstatus_to_exitcode(status))
 
-    def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's signature
+    def stop(self, graceful: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - gunicorn's
         """Tell the workers to drain, wait for them, kill what is left; a second signal hurries."""
         board = self.plan.board
         board.stopping = 1.0
         # Our copies: the queue lives on in the workers until they have swept it.
         self.plan.listener.close()
         self.plan.admin_listener.close()
-        deadline = time.monotonic() + self.plan.stop_timeout
+        began = time.monotonic()
+        deadline = began + self.plan.stop_timeout
         self.kill_workers(signal.SIGTERM)
         hurried = False
         while self.WORKERS and time.monotonic() < deadline:
-            if set(self.wait_for_signals(timeout=_TICK)) - {signal.SIGCHLD} and not hurried:
+            told_again = STOPS.intersection(self.wait_for_signals(timeout=_TICK))
+            if told_again and not hurried and time.monotonic() - began >= REPEAT:
                 hurried = True
                 _log.warning("hurrying")
                 self.kill_workers(signal.SIGQUIT)
@@ -131,7 +141,9 @@ class Arbiter(gunicorn.arbiter.Arbiter):
         self._instruments.counter(DEATHS, how=how).inc()
         _log.error("worker died", pid=worker.pid, slot=slot.index, how=how, code=code)
         self._respawn.died(lived, time.monotonic())
-        if not self.plan.board.was_open and self._respawn.young_deaths >= BOOT_ATTEMPTS:
+        hopeless = self._respawn.young_deaths >= BOOT_ATTEMPTS and not self.plan.board.was_open
+        # Once it stops, it must go on to stop the others.
+        if hopeless and not self.plan.board.stopping:
             raise HaltServer("no worker could boot", BOOT_ERROR)
 
     def _give_back_unforked(self) -> None:
@@ -160,6 +172,21 @@ def assign_slot(arbiter: Arbiter, worker: Worker) -> None:
     slot.take(admin=not any(other.admin for other in slots))
     worker.plan = arbiter.plan
     worker.slot = slot
+
+
+def announce(arbiter: Arbiter) -> None:
+    """Say where the service listens, now that signals are understood.
+
+    gunicorn's ``when_ready`` hook.
+    """
+    plan = arbiter.plan
+    _log.info(
+        "listening",
+        address=address(plan.listener),
+        admin=address(plan.admin_listener),
+        workers=arbiter.num_workers - 1,
+        loop=plan.settings.loop,
+    )
 
 
 @contextmanager

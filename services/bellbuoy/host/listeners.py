@@ -1,5 +1,6 @@
 """Listening sockets: bound once by the supervisor, inherited by every process it forks."""
 
+import os
 import socket
 
 from bellbuoy.errors import EnvironmentFault
@@ -32,7 +33,7 @@ def listen(host: str, port: int, backlog: int, variable: str) -> socket.socket:
         )
     except OSError as error:
         raise EnvironmentFault(
-            f"cannot listen on {host} port {port}: {error.strerror}; "
+            f"cannot listen on {host} port {port}: {_reason(error)}; "
             f"{variable} chooses another port"
         ) from error
     listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
@@ -45,6 +46,13 @@ def address(listener: socket.socket) -> str:
     """Return ``host:port`` of a listener, with brackets around IPv6."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _reason(error: OSError) -> str:
+    # The address is said already; a resolver's error numbers are not the system's.
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return str(error.strerror)
+    return os.strerror(error.errno)
 
 
 def _keep_alive(listener: socket.socket) -> None:

@@ -16,7 +16,7 @@ def is_live(snapshot: Snapshot, watchdog: float) -> bool:
     """
     if snapshot.supervisor_beat_age > watchdog:
         return False
-    return any(
+    return snapshot.stopping or any(
         process.beat_age <= watchdog or process.state in {State.STARTING, State.DRAINING}
         for process in snapshot.traffic
     )

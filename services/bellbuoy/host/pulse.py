@@ -27,6 +27,7 @@ class Pulse:
         slot: Where to beat.
         instruments: What to publish.
         monitor: Whose last errors and oldest tasks to show.
+        supervisor: The process that forked this one.
         notify: Tells the watchdog, once a second.
         orphaned: Called once a second while the supervisor is gone.
     """
@@ -36,6 +37,7 @@ class Pulse:
         slot: Slot,
         instruments: Instruments,
         monitor: AsyncMonitor,
+        supervisor: int,
         notify: Callable[[], None],
         orphaned: Callable[[], None],
     ) -> None:
@@ -45,7 +47,7 @@ class Pulse:
         self._monitor = monitor
         self._notify = notify
         self._orphaned = orphaned
-        self._supervisor = os.getppid()
+        self._supervisor = supervisor
         self._count = 0
         self._loop = asyncio.get_running_loop()
         self._beat()

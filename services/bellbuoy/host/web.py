@@ -118,6 +118,16 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
         self._http.lost(self)
 
+    def close(self) -> None:
+        """Close once nothing is being handled: at once when idle.
+
+        aiohttp would only stop to wait for the next request, and leave the connection open.
+        """
+        is_idle = self._waiter is not None and not self._waiter.done()
+        super().close()
+        if is_idle:
+            self.force_close()
+
     def cut(self) -> None:
         """Close the connection now and cancel its handler."""
         if self._task_handler is not None:
@@ -140,6 +150,7 @@ class Connection(web.RequestHandler):
         else:
             _log.error("request failed", exc_info=exc)
             response = problem(status, "The request could not be handled.")
+        response.headers[hdrs.SERVER] = "bellbuoy"  # or aiohttp tells its version and Python's
         response.force_close()
         return response
 

@@ -65,7 +65,10 @@ class Worker(gunicorn.workers.base.Worker):
         )
         self.booted = True
         with asyncio.Runner(loop_factory=loop_factory(self.plan.settings.loop)) as runner:
-            sys.exit(runner.run(self._live()))
+            code = runner.run(self._live())
+        for number in (signal.SIGTERM, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)
+        sys.exit(code)
 
     async def _live(self) -> int:
         stop, hurry = asyncio.Event(), asyncio.Event()
@@ -80,20 +83,31 @@ class Worker(gunicorn.workers.base.Worker):
             stop.set()
             hurry.set()
 
-        pulse = Pulse(self.slot, instruments, monitor, self.notify, orphaned)
+        supervisor = int(self.plan.board.supervisor)
+        pulse = Pulse(self.slot, instruments, monitor, supervisor, self.notify, orphaned)
         try:
-            return await self._serve(Share(instruments, monitor), stop, hurry)
+            clean = await self._serve(Share(instruments, monitor), stop, hurry)
         except Exception:  # noqa: BLE001 - the exit code and the log are all that is left to do
             _log.exception("worker failed")
             return BOOT_ERROR
         finally:
             pulse.stop()
+            # The loop gives its signals back to the system when it closes; none may kill it now.
+            signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+        # Only now: who sees this state may read the last numbers.
+        self.slot.step(State.STOPPED)
+        _log.info("stopped", pid=os.getpid(), clean=clean)
+        if not await _end_tasks():
+            _log.warning("left without tasks that swallowed their cancellation")
+            os._exit(0)  # the loop would wait for them as it closes
+        return 0
 
     def _instruments(self) -> Instruments:
         # The admin process carries no traffic: what it counts is nobody's business.
         return Instruments(self.plan.board.layout) if self.slot.admin else self.slot.instruments()
 
-    async def _serve(self, share: Share, stop: asyncio.Event, hurry: asyncio.Event) -> int:
+    async def _serve(self, share: Share, stop: asyncio.Event, hurry: asyncio.Event) -> bool:
+        """Serve until told to stop; return whether everything in flight was finished."""
         service, listener = self._role()
         resources = AsyncExitStack()
         server = await resources.enter_async_context(service.open(share))
@@ -113,9 +127,7 @@ class Worker(gunicorn.workers.base.Worker):
             )
         finally:
             closed = await _close(resources)
-        self.slot.step(State.STOPPED)
-        _log.info("stopped", pid=os.getpid(), clean=clean and closed)
-        return 0
+        return clean and closed
 
     def _role(self) -> tuple[Service, socket.socket]:
         """Return what this process serves and where, closing what it does not serve."""
@@ -166,10 +178,23 @@ async def _become_ready(server: Server, *, latched: bool) -> None:
 
 
 async def _traffic_stopped(board: Scoreboard) -> None:
-    """Return when no traffic worker serves: probes are answered until then."""
+    """Return when no traffic worker serves: probes are answered until then.
+
+    A supervisor that was killed frees the slot of no worker that was killed with it.
+    """
     # Another process's memory has no event to wait for.
-    while any(slot.carries_traffic for slot in board.workers):  # noqa: ASYNC110
+    while os.getppid() == board.supervisor and any(slot.carries_traffic for slot in board.workers):
         await asyncio.sleep(0.05)
+
+
+async def _end_tasks() -> bool:
+    """Cancel what still runs; return whether it ended in time."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        _, left = await asyncio.wait(left, timeout=timeouts.HURRY)
+    return not left
 
 
 async def _close(resources: AsyncExitStack) -> bool:
@@ -188,5 +213,7 @@ def _abort(_: int, frame: FrameType | None) -> Any:
 
     A plain signal handler, because a loop that is blocked runs no other.
     """
-    _log.critical("worker blocked", stack="".join(traceback.format_stack(frame)))
-    os._exit(ABORTED)
+    try:
+        _log.critical("worker blocked", stack="".join(traceback.format_stack(frame)))
+    finally:  # it may have interrupted the very logging
+        os._exit(ABORTED)

@@ -1,0 +1,125 @@
+"""Many connections: what an idle one costs, how fast they come in, how they spread."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.echo.contestants import HERE, Contestant, Running, bellbuoy, compile_c, running
+from bench.echo.cost import cpu_seconds, proportional_memory
+
+IDLE = 9000
+CROWD = 15_000
+BURST = 5000
+WATCHED_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a crowd saw: connections served and lost, and how long the answers took."""
+
+    served: int
+    lost: int
+    seconds: float
+    p50_us: float
+    p99_us: float
+
+    @property
+    def rate(self) -> float:
+        """Connections opened and served a second."""
+        return self.served / self.seconds
+
+
+class Crowd:
+    """Connections that are held open by a generator of their own."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        """Wait until all of them were opened."""
+        self._process = process
+        self.opening = self._read()
+
+    def again(self) -> Opening:
+        """Send on every connection again."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> Opening:
+        assert self._process.stdout is not None
+        return Opening(**json.loads(self._process.stdout.readline()))
+
+
+@contextmanager
+def crowd(program: str, server: Running, connections: int, at_once: int) -> Iterator[Crowd]:
+    """Hold ``connections`` to a server until the block ends."""
+    command = [program, "127.0.0.1", str(server.port), str(connections), str(at_once)]
+    with subprocess.Popen(  # noqa: S603
+        ["taskset", "-c", "1", *command],  # noqa: S607
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield Crowd(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def measure(build: Path) -> dict[str, dict[str, float]]:
+    """Measure our service and a bare protocol; return figures by contestant."""
+    program = compile_c("crowd", build)
+    bare = Contestant("bare uvloop protocol", (sys.executable, str(HERE / "protocol.py")), {})
+    ours = Contestant("bellbuoy", (sys.executable, "-m", "echo"), bellbuoy())
+    return {each.name: _measure(program, each) for each in (ours, bare)}
+
+
+def _measure(program: str, contestant: Contestant) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    with running(contestant, 0) as server:
+        # Warm: pages that every forked process copies sooner or later are no connection's.
+        with crowd(program, server, 1000, 500):
+            pass
+        time.sleep(1)
+        before = proportional_memory(server.pid)
+        with crowd(program, server, IDLE, 500) as idle:
+            grown = proportional_memory(server.pid) - before
+            figures["bytes per idle connection"] = grown / IDLE
+            figures["accepted a second"] = idle.opening.rate
+            used = cpu_seconds(server.pid)
+            time.sleep(WATCHED_SECONDS)
+            figures["idle CPU, % of a core"] = (
+                (cpu_seconds(server.pid) - used) / WATCHED_SECONDS * 100
+            )
+        time.sleep(1)
+        overflows = listen_overflows()
+        with crowd(program, server, BURST, BURST) as burst:
+            figures["burst: lost"] = burst.opening.lost
+            figures["burst: listen overflows"] = listen_overflows() - overflows
+            figures["burst: p99 ms"] = burst.opening.p99_us / 1e3
+        time.sleep(1)
+        with crowd(program, server, CROWD, 500) as all_of_them:
+            figures["crowd: served"] = all_of_them.opening.served
+            figures["crowd: lost"] = all_of_them.opening.lost
+            figures["crowd: p99 ms of one round over all"] = all_of_them.again().p99_us / 1e3
+    return figures
+
+
+def listen_overflows() -> int:
+    """Return how often the kernel has dropped a connection because a queue was full."""
+    lines = [
+        line.split() for line in Path("/proc/net/netstat").read_text().splitlines()
+        if line.startswith("TcpExt:")
+    ]
+    return int(dict(zip(*lines, strict=True))["ListenOverflows"])
+
+
+def scrape(url: str) -> str:
+    """Return what an admin port exports."""
+    with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - loopback
+        text: str = response.read().decode()
+        return text

@@ -1,0 +1,90 @@
+"""Problems: every error a client sees, as ``application/problem+json`` (RFC 9457).
+
+Law of this file: a problem says what the client can know and do, never what went wrong inside.
+"""
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+
+from bellbuoy.errors import Refused
+
+CONTENT_TYPE = "application/problem+json"
+
+INTERNAL = "Something went wrong here; the request id finds it in our logs."
+"""All that a client learns of a bug."""
+
+
+class _Body(msgspec.Struct, omit_defaults=True):
+    """The members of RFC 9457, and ours. No ``type``: absent means ``about:blank``."""
+
+    title: str
+    status: int
+    detail: str = ""
+    request_id: str = ""
+
+
+_encoder = msgspec.json.Encoder()
+
+
+class Problem(Exception):
+    """An answer that is no success; raise it anywhere below the middleware.
+
+    Args:
+        status: The HTTP status, 400 to 599.
+        detail: One sentence for the client.
+        headers: What the status demands, such as ``Allow``.
+    """
+
+    def __init__(
+        self, status: int, detail: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep the parts of the answer."""
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+
+    def response(self, request_id: str = "") -> web.Response:
+        """Return the answer; it is the client's alone (``no-store``)."""
+        body = _Body(HTTPStatus(self.status).phrase, self.status, self.detail, request_id)
+        headers = {"Cache-Control": "no-store", **self.headers, "Content-Type": CONTENT_TYPE}
+        return web.Response(body=_encoder.encode(body) + b"\n", status=self.status, headers=headers)
+
+
+_LIMITS = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this path.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take this method.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request's body is too large.",
+    HTTPStatus.EXPECTATION_FAILED: "The only expectation met here is 100-continue.",
+}
+
+
+def unavailable(detail: str, retry_after: float) -> Problem:
+    """Return a 503 that says when to come back.
+
+    Args:
+        detail: One sentence for the client.
+        retry_after: Seconds; rounded up, at least one, because the header takes whole seconds.
+    """
+    seconds = max(1, math.ceil(retry_after))
+    return Problem(503, detail, {"Retry-After": str(seconds)})
+
+
+def translate(error: Exception) -> Problem:
+    """Return the problem that an error is for the client; a stranger is a 500."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Refused):
+        return unavailable(str(error), error.retry_after)
+    if isinstance(error, web.HTTPException):
+        allow = error.headers.get("Allow")
+        return Problem(
+            error.status,
+            _LIMITS.get(HTTPStatus(error.status), ""),
+            {"Allow": allow} if allow else {},
+        )
+    return Problem(500, INTERNAL)

@@ -1,0 +1,119 @@
+"""The server: aiohttp's connections within one worker, fed and ended by the host."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import cast
+
+from aiohttp import web
+
+from api.middleware import Handler, Middleware
+from api.protocol import HttpProtocol
+from api.telemetry import HttpMetrics
+from api.traffic import Traffic
+from bellbuoy import timeouts
+from bellbuoy.host.service import Server
+
+LOOK = 0.05
+"""Seconds between two looks at what is left of a drain."""
+
+CLEANUP = 1.0
+"""Seconds aiohttp may wait for a handler that was cut; it waits twice."""
+
+
+class HttpServer(Server):
+    """Serves HTTP/1.1.
+
+    Args:
+        manager: aiohttp's, from a runner that was set up.
+        traffic: The requests in flight.
+        metrics: Where malformed requests are counted.
+        ready: Returns once traffic may be sent here.
+    """
+
+    def __init__(
+        self,
+        manager: web.Server,
+        traffic: Traffic,
+        metrics: HttpMetrics,
+        ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Have no connection yet."""
+        self._manager = manager
+        self._traffic = traffic
+        self._metrics = metrics
+        self._ready = ready
+        self._loop = asyncio.get_running_loop()
+        self._connections: set[HttpProtocol] = set()
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open now."""
+        return len(self._connections)
+
+    def protocol(self) -> HttpProtocol:
+        """Return the protocol of one new connection."""
+        return HttpProtocol(self._manager, self._connections, self._metrics, self._loop)
+
+    async def ready(self) -> None:
+        """Return once traffic may be sent here."""
+        await self._ready()
+
+    def announce_drain(self) -> None:
+        """Say ``Connection: close`` in every response from now on."""
+        self._traffic.draining = True
+
+    async def drain(self) -> None:
+        """Finish what is in flight, close every connection, and return when none is left.
+
+        An idle connection has its next request answered for :data:`~bellbuoy.timeouts.GRACE`
+        seconds: closed at once, it would lose the request that is on its way.
+        """
+        grace = self._loop.time() + timeouts.GRACE
+        while self._connections or self._traffic.in_flight:
+            if self._loop.time() >= grace:
+                self._close_idle()
+            await asyncio.sleep(LOOK)
+
+    def abort(self) -> None:
+        """Cancel what is in flight and cut every connection."""
+        self._traffic.cancel()
+        for connection in tuple(self._connections):
+            connection.abort()
+
+    def _close_idle(self) -> None:
+        for connection in tuple(self._connections):
+            if connection.is_idle:
+                connection.force_close()
+
+
+@asynccontextmanager
+async def serving(
+    app: web.Application,
+    traffic: Traffic,
+    metrics: HttpMetrics,
+    ready: Callable[[], Awaitable[None]],
+) -> AsyncIterator[HttpServer]:
+    """Run an application, surrounded by the middleware.
+
+    Args:
+        app: What answers.
+        traffic: Where its requests in flight are noted.
+        metrics: Where they are counted.
+        ready: Returns once traffic may be sent here.
+
+    Shutdown: what is still in flight is cancelled; the host has drained before.
+    """
+    runner = web.AppRunner(app, shutdown_timeout=CLEANUP)
+    await runner.setup()
+    manager = cast("web.Server", runner.server)
+    handler = Middleware(cast("Handler", manager.request_handler), traffic, metrics)
+    manager.request_handler = handler  # type: ignore[assignment]  # aiohttp types BaseRequest
+    sweep = asyncio.create_task(traffic.sweep(), name="api.deadlines")
+    try:
+        yield HttpServer(manager, traffic, metrics, ready)
+    finally:
+        sweep.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweep
+        await runner.cleanup()

@@ -1,0 +1,61 @@
+"""The service: what the host runs."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from api import schema, telemetry
+from api.app import application
+from api.auth import Gate
+from api.server import HttpServer, serving
+from api.settings import ApiSettings
+from api.status import Status
+from api.telemetry import HttpMetrics
+from api.traffic import Traffic
+from api.users import OPERATIONS, UserRoutes, Users
+from bellbuoy.database import DatabasePool, families
+from bellbuoy.host import Worker
+from bellbuoy.metrics import Family
+from bellbuoy.settings import read_secret
+
+
+class ApiService:
+    """The api.
+
+    Args:
+        settings: Its settings.
+
+    Raises:
+        SettingsError: A secret cannot be read.
+        SchemaError: The program's migrations are not in order.
+    """
+
+    name = "api"
+    families: Sequence[Family] = (*telemetry.FAMILIES, *families(OPERATIONS))
+
+    def __init__(self, settings: ApiSettings) -> None:
+        """Read the secrets; open nothing yet."""
+        self._settings = settings
+        self._gate = Gate(read_secret("BUOY_API_TOKEN_FILE", settings.api_token_file))
+        read_secret("BUOY_DB_PASSWORD_FILE", settings.db_password_file)
+        self._schema = schema.migrations().latest
+
+    @asynccontextmanager
+    async def open(self, worker: Worker) -> AsyncIterator[HttpServer]:
+        """Open the api in a worker; PostgreSQL need not be there."""
+        metrics, traffic = HttpMetrics(worker.instruments), Traffic()
+        worker.instruments.before_flush(lambda: metrics.in_flight.set(traffic.in_flight))
+        async with self._database(worker) as database:
+            users = UserRoutes(Users(database, worker.monitor))
+            app = application(Status(traffic), users, self._gate)
+            async with serving(app, traffic, metrics, database.compatible) as server:
+                yield server
+
+    def _database(self, worker: Worker) -> DatabasePool:
+        return DatabasePool(
+            self._settings,
+            worker.instruments,
+            worker.monitor,
+            application="bellbuoy-api",
+            operations=OPERATIONS,
+            schema=self._schema,
+        )

@@ -1,0 +1,20 @@
+"""The api's settings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from bellbuoy.database.settings import DatabaseSettings
+from bellbuoy.settings import ApiPorts, HostSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiSettings(HostSettings, ApiPorts, DatabaseSettings):
+    """What ``python -m api`` understands; its commands need :class:`DatabaseSettings` only."""
+
+    api_token_file: Annotated[
+        Path,
+        Meta(description="File with the bearer token that the users routes ask for."),
+    ]

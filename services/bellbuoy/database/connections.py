@@ -1,0 +1,133 @@
+"""The connections of a pool: asyncpg's pool behind a queue with a deadline.
+
+Law of this file: who holds a turn may take one connection. There are as many turns as
+connections, so waiting for a turn is waiting for others, and whatever comes after it is waiting
+for PostgreSQL; the two are never confused.
+"""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import structlog
+
+from bellbuoy import timeouts
+from bellbuoy.database.measures import Measures
+from bellbuoy.errors import DatabaseUnavailable
+
+IDLE = 60.0
+"""Seconds after which an unused connection is closed."""
+
+RELEASE = 1.0
+"""Seconds for giving a connection back; it waits for the end of a cancelled statement."""
+
+CLOSE = 2.0
+"""Seconds for closing all connections."""
+
+RETRY_AFTER = 1.0
+"""Seconds after which asking again makes sense."""
+
+Connection = asyncpg.pool.PoolConnectionProxy
+
+_log = structlog.get_logger("bellbuoy.database")
+
+
+def is_gone(connection: Connection) -> bool:
+    """Return whether a taken connection is closed; its place may have been given on already."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
+class Connections:
+    """At most ``size`` connections; opened when needed, closed when idle.
+
+    Args:
+        arguments: What ``asyncpg.connect`` takes.
+        size: Connections at most.
+        measures: Where they are counted.
+    """
+
+    def __init__(self, arguments: dict[str, Any], size: int, measures: Measures) -> None:
+        """Open nothing yet."""
+        self._arguments = arguments
+        self._size = size
+        self._turns = asyncio.Semaphore(size)
+        self._measures = measures
+        self._pool: asyncpg.Pool
+
+    async def open(self) -> None:
+        """Make the pool; without a floor it connects to nothing."""
+        self._pool = await asyncpg.create_pool(
+            **self._arguments,
+            min_size=0,
+            max_size=self._size,
+            max_inactive_connection_lifetime=IDLE,
+        )
+
+    async def close(self) -> None:
+        """Close every connection, within :data:`CLOSE` seconds even if PostgreSQL is silent."""
+        try:
+            async with asyncio.timeout(CLOSE):
+                await self._pool.close()
+        except TimeoutError:
+            # The pool has terminated itself when it was cancelled.
+            _log.warning("database connections cut", seconds=CLOSE)
+
+    async def wait_for_turn(self) -> None:
+        """Take a turn; end it with :meth:`end_turn`.
+
+        Raises:
+            DatabaseUnavailable: None got free in time. It says nothing about PostgreSQL.
+        """
+        if not self._turns.locked():
+            await self._turns.acquire()  # does not wait
+            return
+        self._measures.pending.inc()
+        try:
+            async with asyncio.timeout(timeouts.ACQUIRE):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            self._measures.acquire_timeouts.inc()
+            raise DatabaseUnavailable(
+                "All database connections are in use.", RETRY_AFTER
+            ) from error
+        finally:
+            self._measures.pending.dec()
+
+    def end_turn(self) -> None:
+        """Let the next one have its turn."""
+        self._turns.release()
+
+    async def take(self) -> Connection:
+        """Return a connection, opened now if need be; for who has a turn.
+
+        Raises:
+            Exception: Whatever asyncpg meets when it connects, within ``timeouts.CONNECT``.
+        """
+        return await self._pool.acquire()
+
+    async def give_back(self, connection: Connection) -> None:
+        """Return what was taken; one that cannot be used any more is closed."""
+        try:
+            await self._pool.release(connection, timeout=RELEASE)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # asyncpg has closed the connection; its place in the pool is free.
+            _log.info("database connection dropped", reason=type(error).__name__)
+
+    def cut(self, connection: Connection) -> None:
+        """Close what was taken at once: the server is silent, and would not confirm anything."""
+        if not is_gone(connection):
+            connection.terminate()
+
+    async def expire(self) -> None:
+        """Have every connection that is open now replaced before it is used again."""
+        await self._pool.expire_connections()
+
+    def collect(self) -> None:
+        """Store the gauges."""
+        idle = self._pool.get_idle_size()
+        self._measures.idle.set(idle)
+        self._measures.used.set(self._pool.get_size() - idle)
+        self._measures.most.set(self._size)

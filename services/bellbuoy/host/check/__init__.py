@@ -1,0 +1,1 @@
+"""The health check of the containers, a program of its own."""

@@ -1,0 +1,1 @@
+"""Onebox: PostgreSQL, migrations and both services in one terminal, for machines without Docker."""

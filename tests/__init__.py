@@ -1,0 +1,1 @@
+"""Bellbuoy's tests: they mirror services/ file by file, and read the repository itself."""

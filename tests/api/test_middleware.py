@@ -1,0 +1,151 @@
+"""What surrounds every request."""
+
+import asyncio
+
+import pytest
+import structlog.testing
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from api import middleware
+from api.middleware import identify
+from api.traffic import Traffic
+from bellbuoy.errors import DatabaseUnavailable
+from tests.api.serving import served_app
+
+
+async def respond(request: web.Request) -> web.Response:
+    """Do what the query says."""
+    match request.query.get("do"):
+        case "fail":
+            raise RuntimeError("a bug with secrets in it")
+        case "refuse":
+            raise DatabaseUnavailable("The database cannot be reached.", 1)
+        case "timeout":
+            raise TimeoutError
+        case "wait":
+            await asyncio.Event().wait()
+        case "large":
+            await request.read()
+    return web.Response(text="done")
+
+
+def app() -> web.Application:
+    """Return an application with one route that the metrics know."""
+    application = web.Application(client_max_size=10)
+    application.router.add_get("/", respond)
+    application.router.add_post("/users", respond)
+    return application
+
+
+@pytest.mark.parametrize("given", ["0af7651916cd43dd8448eb211c80319c", "a-b_c.D", "x" * 64])
+def test_a_well_formed_request_id_is_taken_over(given: str) -> None:
+    """Whoever is in front of us has made one."""
+    assert identify(make_mocked_request("GET", "/", headers={"X-Request-Id": given})) == given
+
+
+@pytest.mark.parametrize("given", ["", "a b", "ä", "x" * 65, 'a"b', "a\x1bb"])
+def test_any_other_is_replaced(given: str) -> None:
+    """It will stand in logs."""
+    headers = {"X-Request-Id": given}
+    first = identify(make_mocked_request("GET", "/", headers=headers))
+    second = identify(make_mocked_request("GET", "/", headers=headers))
+    assert given not in {first, second} or not given
+    assert first != second
+
+
+async def test_every_answer_has_the_id_and_is_counted() -> None:
+    """By route, never by path."""
+    async with served_app(app()) as served:
+        reply = await served.ask("/", headers={"X-Request-Id": "mine"})
+        missing = await served.ask("/not/here")
+        wrong = await served.ask("/users")
+        assert served.answered("GET", "/", 200) == 1
+        assert served.answered("GET", "none", 404) == 1
+        assert served.answered("GET", "none", 405) == 1
+    assert (reply.status, reply.headers["x-request-id"], reply.body) == (200, "mine", b"done")
+    assert reply.headers["server"] == "bellbuoy"
+    assert missing.headers["x-request-id"] == missing.content["request_id"]
+    assert (wrong.status, wrong.headers["allow"]) == (405, "POST")
+
+
+async def test_a_bug_is_logged_counted_and_hidden() -> None:
+    """The id in the answer finds the traceback in the log."""
+    with structlog.testing.capture_logs() as events:
+        async with served_app(app()) as served:
+            reply = await served.ask("/?do=fail")
+            assert served.metrics.exceptions.value == 1
+    assert reply.status == 500
+    assert b"secrets" not in reply.body
+    assert [event["request_id"] for event in events] == [reply.content["request_id"]]
+    assert "secrets" in str(events[0]["exc_info"])
+
+
+@pytest.mark.parametrize(
+    "what, status", [("refuse", 503), ("timeout", 500)], ids=["refused", "a stray TimeoutError"]
+)
+async def test_errors_become_problems(what: str, status: int) -> None:
+    """A TimeoutError that nobody expected is a bug, not a gateway's 504."""
+    with structlog.testing.capture_logs():
+        async with served_app(app()) as served:
+            reply = await served.ask(f"/?do={what}")
+    assert (reply.status, reply.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_a_refusal_is_no_line_in_the_log() -> None:
+    """An outage must not fill the disk."""
+    with structlog.testing.capture_logs() as events:
+        async with served_app(app()) as served:
+            await served.ask("/?do=refuse")
+            assert served.metrics.exceptions.value == 0
+    assert events == []
+
+
+async def test_who_overruns_the_deadline_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """503, and the connection can be used again."""
+    monkeypatch.setattr(middleware, "SLOW", 60)
+    async with served_app(app(), Traffic(deadline=0.05)) as served, served.client() as client:
+        late = await client.ask("/?do=wait")
+        again = await client.ask("/")
+        assert served.answered("GET", "/", 503) == 1
+    assert (late.status, again.status) == (503, 200)
+    assert late.headers["retry-after"] == "1"
+
+
+async def test_a_slow_answer_is_a_line_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what is needed to find it, and without the path."""
+    monkeypatch.setattr(middleware, "SLOW", -1.0)
+    with structlog.testing.capture_logs() as events:
+        async with served_app(app()) as served:
+            await served.ask("/?secret=1")
+    assert [(event["event"], event["route"]) for event in events] == [("slow request", "/")]
+    assert "secret" not in str(events)
+
+
+async def test_a_body_that_is_too_large_is_refused() -> None:
+    """413, before it has been read."""
+    async with served_app(app()) as served:
+        reply = await served.tell(
+            b"POST /users?do=large HTTP/1.1\r\nHost: t\r\nContent-Length: 11\r\n\r\n12345678901"
+        )
+    assert (reply.status, reply.headers["content-type"]) == (413, "application/problem+json")
+
+
+async def test_an_expectation_that_nobody_knows_is_a_problem_too() -> None:
+    """Aiohttp answers it before any middleware of its own."""
+    async with served_app(app()) as served:
+        reply = await served.ask("/", headers={"Expect": "miracles"})
+        assert served.answered("GET", "/", 417) == 1
+    assert (reply.status, reply.headers["content-type"]) == (417, "application/problem+json")
+
+
+async def test_while_draining_every_answer_says_goodbye() -> None:
+    """Errors included; the header and the deed."""
+    async with served_app(app()) as served, served.client() as first, served.client() as second:
+        assert "connection" not in (await first.ask("/")).headers
+        await second.ask("/")
+        served.server.announce_drain()
+        last = [await first.ask("/"), await second.ask("/nowhere/else")]
+        assert [reply.headers["connection"] for reply in last] == ["close", "close"]
+        assert await first.is_closed()
+        assert await second.is_closed()

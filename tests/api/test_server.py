@@ -1,0 +1,134 @@
+"""The drain of HTTP connections: nothing that was asked in time goes unanswered."""
+
+import asyncio
+
+import pytest
+import structlog.testing
+from aiohttp import web
+
+from bellbuoy import timeouts
+from tests.api.serving import served_app
+
+
+class Desk:
+    """An application whose answers a test holds back."""
+
+    def __init__(self) -> None:
+        """Hold nothing back yet."""
+        self.asked = asyncio.Event()
+        self.answer = asyncio.Event()
+        self.app = web.Application()
+        self.app.router.add_get("/", self._respond)
+
+    async def _respond(self, request: web.Request) -> web.Response:
+        if "wait" in request.query:
+            self.asked.set()
+            await self.answer.wait()
+        return web.Response(text="done")
+
+
+async def test_a_drain_without_connections_is_over_at_once() -> None:
+    """Nobody is waited for."""
+    async with served_app(Desk().app) as served:
+        served.server.announce_drain()
+        await asyncio.wait_for(served.server.drain(), timeouts.GRACE / 2)
+
+
+async def test_what_is_in_flight_is_finished() -> None:
+    """The drain is over when it was answered, and not before."""
+    desk = Desk()
+    async with served_app(desk.app) as served, served.client() as client:
+        client.send("/?wait")
+        await desk.asked.wait()
+        served.server.announce_drain()
+        draining = asyncio.ensure_future(served.server.drain())
+        await asyncio.wait({draining}, timeout=timeouts.GRACE * 1.5)
+        assert not draining.done()
+        desk.answer.set()
+        reply = await client.receive()
+        await asyncio.wait_for(draining, 5)
+        assert await client.is_closed()
+        assert served.server.connections == 0
+    assert (reply.status, reply.headers["connection"]) == (200, "close")
+
+
+async def test_an_idle_connections_next_request_is_answered() -> None:
+    """It may have been on its way when the drain began."""
+    async with served_app(Desk().app) as served, served.client() as client:
+        await client.ask("/")
+        served.server.announce_drain()
+        draining = asyncio.ensure_future(served.server.drain())
+        await asyncio.sleep(timeouts.GRACE / 4)
+        reply = await client.ask("/")
+        await asyncio.wait_for(draining, timeouts.GRACE / 2)
+    assert (reply.status, reply.headers["connection"]) == (200, "close")
+
+
+@pytest.mark.slow
+async def test_who_stays_idle_is_closed_after_the_grace() -> None:
+    """A clean end for those who never ask, and for those who stopped in the middle of asking."""
+    async with (
+        served_app(Desk().app) as served,
+        served.client() as used,
+        served.client() as unused,
+        served.client() as half,
+    ):
+        await used.ask("/")
+        half.writer.write(b"GET / HT")
+        served.server.announce_drain()
+        await asyncio.wait_for(served.server.drain(), timeouts.GRACE * 5)
+        assert [await client.is_closed() for client in (used, unused, half)] == [True] * 3
+
+
+async def test_a_cut_cancels_what_is_in_flight() -> None:
+    """What is left when the time is over: counted, and gone."""
+    desk = Desk()
+    async with served_app(desk.app) as served, served.client() as client:
+        client.send("/?wait")
+        await desk.asked.wait()
+        served.server.announce_drain()
+        served.server.abort()
+        assert await client.is_closed()
+        await asyncio.wait_for(served.server.drain(), 5)
+        assert (served.server.connections, served.metrics.aborted.value) == (0, 1)
+
+
+async def test_the_drain_waits_for_handlers_whose_client_has_left() -> None:
+    """What they do may matter to somebody else."""
+    desk = Desk()
+    async with served_app(desk.app) as served:
+        async with served.client() as client:
+            client.send("/?wait")
+            await desk.asked.wait()
+        served.server.announce_drain()
+        draining = asyncio.ensure_future(served.server.drain())
+        await asyncio.wait({draining}, timeout=0.3)
+        assert not draining.done()
+        desk.answer.set()
+        await asyncio.wait_for(draining, 5)
+
+
+async def test_a_stuck_handler_does_not_hold_up_the_end() -> None:
+    """Even one that swallows its cancellation; aiohttp waits for it twice."""
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+    over = loop.time() + 4
+
+    async def stuck(_: web.Request) -> web.Response:
+        asked.set()
+        while loop.time() < over:
+            try:
+                await asyncio.sleep(over - loop.time())
+            except asyncio.CancelledError:
+                continue
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/", stuck)
+    with structlog.testing.capture_logs():
+        async with served_app(app) as served, served.client() as client:
+            client.send("/")
+            await asked.wait()
+            served.server.abort()
+            start = loop.time()
+    assert loop.time() - start < 3.5
+    await asyncio.sleep(over - loop.time())

@@ -1,0 +1,36 @@
+"""The service as the host sees it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from api.service import ApiService
+from bellbuoy.errors import SettingsError
+from bellbuoy.metrics import Layout
+from tests.api.serving import api_settings, served_api
+
+
+def test_a_missing_secret_stops_the_program(tmp_path: Path) -> None:
+    """Before anything is forked, and the message names the variable."""
+    settings = api_settings(tmp_path)
+    (tmp_path / "token").unlink()
+    with pytest.raises(SettingsError, match="BUOY_API_TOKEN_FILE: cannot read"):
+        ApiService(settings)
+    (tmp_path / "token").write_text("x")
+    (tmp_path / "password").write_text("")
+    with pytest.raises(SettingsError, match="BUOY_DB_PASSWORD_FILE"):
+        ApiService(settings)
+
+
+def test_its_families_fit_together() -> None:
+    """No name twice, and within the budget of a service."""
+    assert Layout(ApiService.families).size < 1000
+
+
+async def test_opening_needs_no_postgresql_and_is_not_ready_without(tmp_path: Path) -> None:
+    """It serves; it must not be sent traffic before a schema was seen."""
+    async with served_api(api_settings(tmp_path)) as served:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(served.server.ready(), 0.05)
+        assert (await served.ask("/")).status == 200

@@ -1,0 +1,73 @@
+"""Deadlines: one sweep, each request cancelled once, the answer undisturbed."""
+
+import asyncio
+
+from api.traffic import Traffic
+
+
+class Clock:
+    """Seconds that a test lets pass."""
+
+    def __init__(self) -> None:
+        """Start at an odd time."""
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+async def handle(traffic: Traffic, ends: asyncio.Event) -> str:
+    """Behave like a request; tell how it ended."""
+    task = asyncio.current_task()
+    assert task is not None
+    traffic.enter(task)
+    try:
+        await ends.wait()
+    except asyncio.CancelledError:
+        if not traffic.overran(task):
+            raise
+        await asyncio.sleep(0)  # writing the answer must not meet the cancellation
+        return "too late"
+    finally:
+        traffic.leave(task)
+    return "in time"
+
+
+async def test_who_overruns_is_cancelled_and_may_still_answer() -> None:
+    """The young ones go on."""
+    clock, ends = Clock(), asyncio.Event()
+    traffic = Traffic(deadline=15, clock=clock)
+    old = asyncio.ensure_future(handle(traffic, ends))
+    await asyncio.sleep(0)
+    clock.now += 10
+    young = asyncio.ensure_future(handle(traffic, ends))
+    await asyncio.sleep(0)
+    clock.now += 5
+    traffic.expire()
+    traffic.expire()
+    assert await old == "too late"
+    assert traffic.in_flight == 1
+    ends.set()
+    assert await young == "in time"
+    assert traffic.in_flight == 0
+
+
+async def test_another_cancellation_is_not_mistaken_for_the_deadline() -> None:
+    """An aborted drain cancels too."""
+    traffic = Traffic()
+    task = asyncio.ensure_future(handle(traffic, asyncio.Event()))
+    await asyncio.sleep(0)
+    traffic.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert traffic.in_flight == 0
+
+
+async def test_the_sweep_keeps_the_deadlines() -> None:
+    """By itself, as long as it runs."""
+    traffic = Traffic(deadline=0.01)
+    sweep = asyncio.ensure_future(traffic.sweep())
+    assert await asyncio.wait_for(handle(traffic, asyncio.Event()), 10) == "too late"
+    sweep.cancel()
+    await asyncio.gather(sweep, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""Tests of the chassis, one file for each of its files."""

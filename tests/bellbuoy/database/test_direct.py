@@ -1,0 +1,58 @@
+"""A job's connection: patient, up to a point."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from bellbuoy.database.direct import Deadline, direct
+from bellbuoy.errors import EnvironmentFault
+from onebox import roles
+from tests.bellbuoy.database.pools import nowhere, settings_for
+from tests.postgres import Database, database, postgres
+
+__all__ = ["database", "postgres"]
+
+
+async def test_who_cannot_connect_is_told_where_and_why(tmp_path: Path) -> None:
+    """When the patience is over."""
+    start = time.monotonic()
+    with pytest.raises(EnvironmentFault, match=r"127\.0\.0\.1, port 1: ConnectionRefusedError"):
+        async with direct(nowhere(tmp_path), "test", Deadline(0.3)):
+            pass
+    assert time.monotonic() - start < 10
+
+
+async def test_what_fails_for_a_while_is_tried_again() -> None:
+    """One deadline holds for everything that a job waits for."""
+    failures = [OSError("one"), OSError("two")]
+
+    async def attempt() -> str:
+        if failures:
+            raise failures.pop()
+        return "done"
+
+    assert await Deadline(10).retry(attempt, (OSError,), "") == "done"
+
+
+async def test_a_role_that_may_not_log_in_is_not_tried_again(database: Database) -> None:
+    """A wrong password does not become right by waiting."""
+    settings = settings_for(database)
+    wrong = settings_for(database, role=roles.OWNER)
+    crossed = type(settings)(
+        db_host=settings.db_host,
+        db_port=settings.db_port,
+        db_name=settings.db_name,
+        db_user=settings.db_user,
+        db_password_file=wrong.db_password_file,
+    )
+    with pytest.raises(EnvironmentFault, match="password authentication failed"):
+        async with direct(crossed, "test"):
+            pass
+
+
+async def test_a_job_has_no_statement_timeout(database: Database) -> None:
+    """The role's limits are those of requests; waiting for a lock stays short all the same."""
+    async with direct(settings_for(database), "test") as connection:
+        assert await connection.fetchval("SHOW statement_timeout") == "0"
+        assert await connection.fetchval("SHOW lock_timeout") == "2s"

@@ -1,0 +1,133 @@
+"""Bounds: connections, descriptors, and how the load is shared between workers."""
+
+import os
+import resource
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.clients import connect, connected, is_echoed, is_served
+from tests.program import eventually, loop, running
+
+__all__ = ["loop"]
+
+pytestmark = pytest.mark.slow
+
+REJECTED = "bellbuoy_connections_rejected_total"
+ACTIVE = "bellbuoy_connections_active"
+
+
+def descriptors(pid: int) -> list[str]:
+    """Return what a process's file descriptors point to."""
+    links = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            links.append(str(link.readlink()))
+        except FileNotFoundError:
+            continue
+    return links
+
+
+def sockets(pid: int) -> int:
+    """Return how many sockets a process holds."""
+    return sum(link.startswith("socket:") for link in descriptors(pid))
+
+
+def test_connections_above_the_limit_are_closed_and_counted(loop: str) -> None:
+    """Exactly the excess is refused, those who came first notice nothing, and a place that gets
+    free is given away again.
+    """
+    with running("echo", {"BUOY_LOOP": loop, "BUOY_MAX_CONNECTIONS": "20"}) as program:
+        program.await_workers(1)
+        with connected(program.address, 20) as first:
+            assert all(is_echoed(client) for client in first)
+            with connected(program.address, 15) as excess:
+                assert [client for client in excess if is_served(client)] == []
+            eventually(lambda: program.metrics().value(REJECTED, reason="limit") == 15)
+            metrics = program.metrics()
+            assert metrics.value(ACTIVE) == metrics.value("bellbuoy_connections_limit") == 20
+            assert metrics.value("bellbuoy_connections_accepted_total") == 20
+            assert all(is_echoed(client) for client in first)
+            first[0].close()
+            eventually(lambda: program.metrics().value(ACTIVE) == 19)
+            with connect(program.address) as next_one:
+                assert is_echoed(next_one)
+        assert program.metrics().value(REJECTED) == 15
+        assert program.stop() == 0
+
+
+def test_few_descriptors_lower_the_limit(loop: str) -> None:
+    """The cap acts before accept(2) fails: the excess is refused, nothing pauses, nobody dies."""
+    few = ["sh", "-c", 'ulimit -n 100; exec "$@"', "sh"]
+    with running("echo", {"BUOY_LOOP": loop}, before=few) as program:
+        workers = program.await_workers(1)
+        eventually(lambda: program.metrics().value("bellbuoy_connections_limit") == 36)
+        with connected(program.address, 120) as clients:
+            assert sum(is_served(client) for client in clients) == 36
+        eventually(lambda: program.metrics().value(REJECTED) == 84)
+        assert program.metrics().value("bellbuoy_accept_pauses_total") == 0
+        assert program.traffic() == workers
+        assert program.stop() == 0
+
+
+def test_a_worker_out_of_descriptors_pauses_and_goes_on(loop: str) -> None:
+    """EMFILE: who is connected is served, who waits is accepted when there are descriptors."""
+    with running("echo", {"BUOY_LOOP": loop}) as program:
+        (worker,) = program.await_workers(1)
+        with connect(program.address) as early:
+            assert is_echoed(early)
+            limit = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (len(descriptors(worker)), limit[1]))
+            with connected(program.address, 10) as waiting:
+                paused = "bellbuoy_accept_pauses_total"
+                eventually(lambda: program.metrics().value(paused) >= 2)
+                assert is_echoed(early)
+                assert program.is_ready()
+                resource.prlimit(worker, resource.RLIMIT_NOFILE, limit)
+                assert all(is_echoed(client) for client in waiting)
+        assert program.traffic() == [worker]
+        # One line a pause, and a pause takes a tenth of a second: no spinning.
+        assert len(program.logged("accept paused")) <= program.metrics().value(paused)
+        assert program.stop() == 0
+
+
+def test_two_workers_share_the_connections(loop: str) -> None:
+    """Of a hundred that come one after the other, each gets a quarter at least."""
+    with running("echo", {"BUOY_LOOP": loop, "BUOY_WORKERS": "2"}) as program:
+        workers = program.await_workers(2)
+        before = [sockets(pid) for pid in workers]
+        with ExitStack() as stack:
+            for _ in range(100):
+                assert is_echoed(stack.enter_context(connect(program.address)))
+            after = [sockets(pid) for pid in workers]
+        shares = [late - early for early, late in zip(before, after, strict=True)]
+        assert sum(shares) == 100
+        assert min(shares) >= 25, shares
+        assert program.stop() == 0
+
+
+def test_a_stopped_neighbour_takes_no_connections_along(loop: str) -> None:
+    """The worker that runs takes all that come, though it holds more than the one that hangs."""
+    with running("echo", {"BUOY_LOOP": loop, "BUOY_WORKERS": "2"}) as program:
+        hanging, _ = program.await_workers(2)
+        os.kill(hanging, signal.SIGSTOP)
+        try:
+            with connected(program.address, 50) as clients:
+                assert all(is_echoed(client) for client in clients)
+        finally:
+            os.kill(hanging, signal.SIGCONT)
+        assert program.stop() == 0
+
+
+def test_thousands_can_come_at_once(loop: str) -> None:
+    """The kernel's queue is as long as the settings say, and nobody in it is forgotten."""
+    with running("echo", {"BUOY_LOOP": loop}) as program:
+        (worker,) = program.await_workers(1)
+        os.kill(worker, signal.SIGSTOP)
+        with connected(program.address, 1000) as clients:
+            os.kill(worker, signal.SIGCONT)
+            assert all(is_echoed(client) for client in clients)
+        eventually(lambda: program.metrics().value(ACTIVE) == 0)
+        assert program.stop() == 0

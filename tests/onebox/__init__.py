@@ -1,0 +1,1 @@
+"""Tests of onebox, file by file."""

@@ -1,0 +1,78 @@
+"""A small HTTP service on the host, with routes that misbehave when asked to."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from bellbuoy import host
+from bellbuoy.host.web import serve
+from bellbuoy.metrics import counter
+from bellbuoy.settings import HostSettings, Port, load
+
+REQUESTS = counter("web_requests_total", "Requests that were handled.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(HostSettings):
+    """Its ports."""
+
+    web_port: Port = 7778
+    web_admin_port: Port = 9778
+
+
+class Web:
+    """The service."""
+
+    name = "web"
+    families = (REQUESTS,)
+
+    @asynccontextmanager
+    async def open(self, worker: host.Worker) -> AsyncIterator[host.Server]:
+        """Serve the routes."""
+        requests = worker.instruments.counter(REQUESTS)
+
+        async def greet(request: web.Request) -> web.Response:
+            requests.inc()
+            return web.Response(text=f"Hello, {request.query.get('name', 'World')}!\n")
+
+        async def wait(request: web.Request) -> web.Response:
+            with worker.monitor.span("web.wait"):
+                await asyncio.sleep(float(request.query["seconds"]))
+            return web.Response(text="waited\n")
+
+        async def block(request: web.Request) -> web.Response:
+            time.sleep(float(request.query["seconds"]))  # noqa: ASYNC251 - the very fault
+            return web.Response(text="blocked\n")
+
+        async def fail(_: web.Request) -> web.Response:
+            raise RuntimeError("on purpose")
+
+        async def stay(_: web.Request) -> web.Response:
+            while True:
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    continue
+
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/", greet),
+                web.get("/wait", wait),
+                web.get("/block", block),
+                web.get("/fail", fail),
+                web.get("/stay", stay),
+            ]
+        )
+        async with serve(app) as server:
+            yield server
+
+
+if __name__ == "__main__":
+    chosen = load(Settings, os.environ)
+    host.run(Web(), chosen, port=chosen.web_port, admin_port=chosen.web_admin_port)

@@ -1,0 +1,1 @@
+"""Tests that read the repository: imports, layout, requirements, documents, the wheel."""

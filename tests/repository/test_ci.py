@@ -1,0 +1,73 @@
+"""What `.ci/run` promises: an honest exit status, and pytest's summary line at the end."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.repository.tree import ROOT
+
+PASSED = "=========== 3 passed, 1 warning in 12.05s ============"
+FAILED = "=========== 1 failed, 2 passed in 73.10s (0:01:13) ============"
+EMPTY = "=========== no tests ran in 0.01s ============"
+
+MAKE = """#!/bin/sh
+[ $1 = lint ] && exit {lint}
+echo '{output}'
+echo 'TOTAL 99%'
+exit {test}
+"""
+
+
+def ci(folder: Path, *, lint: int = 0, test: int = 0, output: str = "") -> tuple[int, list[str]]:
+    """Run .ci/run in a checkout whose `make` does as told; return exit status and output."""
+    (folder / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", folder / ".ci" / "run")
+    make = folder / "bin" / "make"
+    make.parent.mkdir()
+    make.write_text(MAKE.format(lint=lint, test=test, output=output))
+    for name in ("make", "curl", "nc", "python3"):
+        (folder / "bin" / name).touch()
+        (folder / "bin" / name).chmod(0o755)
+    run = subprocess.run(
+        ["bash", ".ci/run"],
+        cwd=folder,
+        env={"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", "CI": "true"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return run.returncode, run.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    "status, summary",
+    [pytest.param(0, PASSED, id="passed"), pytest.param(2, FAILED, id="failed")],
+)
+def test_the_last_line_is_the_summary_of_pytest(tmp_path: Path, status: int, summary: str) -> None:
+    """Whatever is reported after pytest, its own line ends the output, and make's status counts."""
+    code, lines = ci(tmp_path, test=status, output=summary)
+    assert (code, lines[-1]) == (status, summary)
+
+
+def test_a_coverage_failure_after_passed_tests_is_a_failure(tmp_path: Path) -> None:
+    """The summary line says passed, the exit status does not."""
+    code, lines = ci(tmp_path, test=2, output=PASSED)
+    assert (code, lines[-1]) == (2, PASSED)
+
+
+@pytest.mark.parametrize("output", [EMPTY, "nothing of the kind"])
+def test_a_run_without_tests_is_a_failure(tmp_path: Path, output: str) -> None:
+    """Even if everything else claims to be well."""
+    code, _ = ci(tmp_path, output=output)
+    assert code == 1
+
+
+def test_nothing_is_tested_that_does_not_pass_lint(tmp_path: Path) -> None:
+    """A failed check ends the run."""
+    code, lines = ci(tmp_path, lint=2, output=PASSED)
+    assert (code, lines) == (2, [])

@@ -1,0 +1,1 @@
+"""The real containers, tested: `make test-stack`. That needs Docker; `make test` leaves it out."""

@@ -1,0 +1,1 @@
+"""Tests of tools/: the scripts that the Makefile starts."""
