@@ -1,6 +1,6 @@
 """How fast the admin port answers: idle, with every core saturated, with every worker stopped.
 
-    make bench BENCH=probes
+make bench BENCH=probes
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from bench.echo.contestants import Contestant, bellbuoy, compile_c, free_port, running
@@ -33,7 +33,7 @@ def main() -> None:
     results: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as build, running(ours, None) as server:
         load = compile_c("load", Path(build))
-        conditions = {
+        conditions: dict[str, AbstractContextManager[None]] = {
             "idle": contextlib.nullcontext(),
             "every core saturated": saturated(load, server.port),
             "every worker stopped": stopped(server.pid, admin),
@@ -47,7 +47,7 @@ def main() -> None:
 
 def measure(port: int, path: str) -> dict[str, float]:
     """Ask ``path`` again and again on new connections; return percentiles in milliseconds."""
-    took = []
+    took, status = [], 0
     for _ in range(REQUESTS):
         began = time.perf_counter()
         status = ask(port, path)
@@ -103,8 +103,9 @@ def listens(pid: int, port: int) -> bool:
     """Return whether a process holds the listening socket of ``port``."""
     rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     inodes = {row[9] for row in rows if row[3] == "0A" and int(row[1].split(":")[1], 16) == port}
-    links = (os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink())
-    return any(link[8:-1] in inodes for link in links if link.startswith("socket:["))
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    names = (str(link.readlink()) for link in links if link.is_symlink())
+    return any(name[8:-1] in inodes for name in names if name.startswith("socket:["))
 
 
 def show(results: dict[str, dict[str, dict[str, float]]]) -> None:

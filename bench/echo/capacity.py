@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,14 +111,8 @@ def _measure(program: str, contestant: Contestant) -> dict[str, float]:
 def listen_overflows() -> int:
     """Return how often the kernel has dropped a connection because a queue was full."""
     lines = [
-        line.split() for line in Path("/proc/net/netstat").read_text().splitlines()
+        line.split()
+        for line in Path("/proc/net/netstat").read_text().splitlines()
         if line.startswith("TcpExt:")
     ]
     return int(dict(zip(*lines, strict=True))["ListenOverflows"])
-
-
-def scrape(url: str) -> str:
-    """Return what an admin port exports."""
-    with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - loopback
-        text: str = response.read().decode()
-        return text

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SERVICES = Path(os.environ.get("SVC", HERE.parents[1] / "services"))
+SERVICES = HERE.parents[1] / "services"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.echo.contestants import Contestant, Running, compile_c, contestants, running
+from bench.echo.contestants import Running, compile_c, contestants, running
 from bench.echo.cost import cpu_seconds
 
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -57,9 +57,7 @@ def measure(build: Path, rounds: int, seconds: float) -> Results:
     load = compile_c("load", build)
     results: Results = {workload: defaultdict(list) for workload in WORKLOADS}
     with ExitStack() as stack:
-        everyone = [
-            stack.enter_context(running(each, SERVER_CORE)) for each in contestants(build)
-        ]
+        everyone = [stack.enter_context(running(each, SERVER_CORE)) for each in contestants(build)]
         for workload in WORKLOADS:
             for _ in range(rounds):
                 for each in everyone:
@@ -90,7 +88,4 @@ def sample(load: str, server: Running, workload: Workload, seconds: float) -> Sa
 
 def median(samples: list[Sample], field: str) -> float:
     """Return the median of one field."""
-    return statistics.median(getattr(each, field) for each in samples)
-
-
-__all__ = ["WORKLOADS", "Contestant", "Results", "Sample", "Workload", "measure", "median"]
+    return float(statistics.median(getattr(each, field) for each in samples))

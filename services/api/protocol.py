@@ -124,7 +124,7 @@ class HttpProtocol(RequestHandler):
 def explain(status: int, error: BaseException | None) -> Problem:
     """Return the problem for an error that aiohttp met before or after the middleware."""
     if isinstance(error, LineTooLong):
-        if error.args[1] == str(MAX_LINE):
+        if str(error.args[1]) == str(MAX_LINE):
             return Problem(414, f"The request line is longer than {MAX_LINE} bytes.")
         return Problem(431, f"A header field is longer than {MAX_FIELD} bytes.")
     if isinstance(error, BadHttpMessage):

@@ -54,10 +54,15 @@ class TaskExport:
         for cell in self._layout.cells(LAST_SUCCESS):
             self._base[cell] = 0.0  # a time is replaced, not added to
         self._names = instruments.names(STARTED)
+        self._seen: object = None
         instruments.before_flush(self.collect)
 
     def collect(self) -> None:
-        """Store base plus own counts, for every task name."""
+        """Store base plus own counts, for every task name, if anything moved."""
+        seen = self._monitor.activity()
+        if seen == self._seen:
+            return
+        self._seen = seen
         stats = self._monitor.get_stats()
         # Two names may share the cells of `other`: add up before storing.
         own: defaultdict[int, float] = defaultdict(float)

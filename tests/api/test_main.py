@@ -72,7 +72,7 @@ def test_a_role_that_may_not_migrate_is_told_so(database: Database) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", ["0", "-1", "many", "100000000"])
+@pytest.mark.parametrize("count", ["0", "many"])
 def test_a_count_that_is_none_is_refused(count: str) -> None:
     """Argparse's own status for a wrong command line."""
     run = api("seed", "--users", count, environ={})

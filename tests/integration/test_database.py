@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from bellbuoy.database import connections
 from bellbuoy.errors import DatabaseUnavailable, QueryFailed
 from tests.bellbuoy.database.pools import READ, Opened, opened, settings_for
 from tests.postgres import Database, Server, database, own_postgres, postgres
@@ -248,11 +249,15 @@ async def _is_down(target: Opened) -> bool:
 
 
 @pytest.mark.slow
-async def test_in_a_black_hole_only_the_first_wait(database: Database) -> None:
+async def test_in_a_black_hole_only_the_first_wait(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who asked before it was known waits for the command timeout; after that nobody does.
 
     When the link works again everybody is answered, and the stale connections are gone.
     """
+    # Waiting for a dead connection to confirm anything would show.
+    monkeypatch.setattr(connections, "RELEASE", 2 * PATIENCE)
     async with proxy(("127.0.0.1", database.port)) as link:
         settings = settings_for(database, address=link.address, pool_size=3)
         async with opened(settings) as target:

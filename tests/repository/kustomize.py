@@ -1,10 +1,9 @@
-"""k8s/ as `kubectl kustomize` writes it: without flags, from the checkout or from a changed copy."""
+"""k8s/ as `kubectl kustomize` writes it, without flags, from the checkout or a changed copy."""
 
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def render(overlay: Path) -> Manifests:
         CalledProcessError: kustomize refused; ``stderr`` says why.
     """
     result = subprocess.run([*command(), overlay], check=True, capture_output=True, text=True)
-    return Manifests(tuple(yaml.safe_load_all(result.stdout)))
+    return Manifests(tuple(yaml.load_all(result.stdout, Loader=yaml.CSafeLoader)))
 
 
 @cache
@@ -57,12 +56,12 @@ def rendering(name: str) -> Manifests:
     """Return one of RENDERINGS."""
     if name in OVERLAYS:
         return render(ROOT / "k8s" / "overlays" / name)
-    return changed(
-        "dev", [("k8s/overlays/dev/kustomization.yaml", "", WITH_COMPONENT.format(name))]
-    )
+    component = ("k8s/overlays/dev/kustomization.yaml", "", WITH_COMPONENT.format(name))
+    return changed("dev", component)
 
 
-def changed(overlay: str, changes: Iterable[tuple[str, str, str]]) -> Manifests:
+@cache
+def changed(overlay: str, *changes: tuple[str, str, str]) -> Manifests:
     """Return the objects of an overlay in a copy of the checkout.
 
     Args:

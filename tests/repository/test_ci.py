@@ -28,7 +28,7 @@ def ci(folder: Path, *, lint: int = 0, test: int = 0, output: str = "") -> tuple
     make = folder / "bin" / "make"
     make.parent.mkdir()
     make.write_text(MAKE.format(lint=lint, test=test, output=output))
-    for name in ("make", "curl", "nc", "python3"):
+    for name in ("make", "curl", "nc", "kubectl", "python3"):
         (folder / "bin" / name).touch()
         (folder / "bin" / name).chmod(0o755)
     run = subprocess.run(

@@ -27,7 +27,9 @@ MISTAKES = {
     ),
     "more-workers": Mistake("ConfigMap", "bellbuoy-api", ("data", "BUOY_WORKERS"), "2"),
     "one-replica": Mistake(HPA, "bellbuoy-echo", ("spec", "minReplicas"), 1),
-    "load-without-request": Mistake("Deployment", "bellbuoy-echo", (*CONTAINER, "resources", "requests")),
+    "load-without-request": Mistake(
+        "Deployment", "bellbuoy-echo", (*CONTAINER, "resources", "requests")
+    ),
     "leaving-at-once": Mistake(HPA, "bellbuoy-echo", ("spec", "behavior", "scaleDown")),
 }
 
@@ -74,5 +76,5 @@ def test_a_scaler_that_goes_too_far_is_noticed(mistake: Mistake) -> None:
 
 
 def test_without_the_component_nothing_scales() -> None:
-    """dev has as many replicas as somebody says."""
+    """As many replicas run as somebody says."""
     assert rendering("dev").of(HPA) == []

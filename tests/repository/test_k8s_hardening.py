@@ -1,6 +1,7 @@
 """What every workload keeps to beyond Pod Security: no key to the cluster, bounded, unwritable."""
 
 from collections.abc import Iterator
+from pathlib import Path as File
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.repository.manifests import (
     named,
     template,
 )
-from tests.repository.tree import text, Path as File
+from tests.repository.tree import text
 
 POD = ("spec", "template", "spec")
 CONTAINER = (*POD, "containers", 0)
@@ -140,10 +141,13 @@ def test_a_workload_that_is_less_strict_is_noticed(mistake: Mistake) -> None:
 
 def test_our_images_have_a_user_by_number() -> None:
     """The manifests name none, so that a platform may choose one; runAsNonRoot needs a number."""
-    users = [
-        line.split()[1]
-        for line in text(File("deploy/Dockerfile")).splitlines()
-        if line.startswith("USER ")
-    ]
-    assert users
-    assert all(int(part) > 0 for user in users for part in user.split(":"))
+    users = {"python": "0"}
+    stage = "python"
+    for line in text(File("deploy/Dockerfile")).splitlines():
+        match line.split():
+            case ["FROM", parent, "AS", stage]:
+                users[stage] = users.get(parent, "0")
+            case ["USER", user]:
+                users[stage] = user
+    for image in ("echo", "api"):
+        assert [int(part) > 0 for part in users[image].split(":")] == [True, True]

@@ -54,19 +54,24 @@ def make(
     return result.returncode, lines
 
 
+def creation(name: str, *keys: str) -> str:
+    """Return the command that makes a Secret."""
+    files = "".join(f"--from-file=secrets/{key} " for key in keys)
+    return (
+        f"--namespace bellbuoy create secret generic {name} {files}--dry-run=client --output=yaml"
+    )
+
+
 def test_secrets_are_made_after_their_namespace(checkout: Path) -> None:
     """Each key from a file, so that no value is on a command line or in an annotation."""
     status, log = make(checkout, "k8s-secrets")
     assert status == 0
     assert log[0] == "apply --filename=k8s/base/namespace.yaml"
     created = [line for line in log if " create secret generic " in line]
+    database = ["postgres.password", "owner.password", "app.password", "metrics.password"]
     assert created == [
-        "--namespace bellbuoy create secret generic bellbuoy-database"
-        " --from-file=secrets/postgres.password --from-file=secrets/owner.password"
-        " --from-file=secrets/app.password --from-file=secrets/metrics.password"
-        " --dry-run=client --output=yaml",
-        "--namespace bellbuoy create secret generic bellbuoy-api"
-        " --from-file=secrets/api.token --dry-run=client --output=yaml",
+        creation("bellbuoy-database", *database),
+        creation("bellbuoy-api", "api.token"),
     ]
     assert log.count("apply --server-side --filename=-") == len(created)
     values = [each.read_text() for each in (checkout / "secrets").iterdir()]
@@ -78,7 +83,9 @@ def test_a_secret_that_is_there_is_kept(checkout: Path) -> None:
     """The database has its passwords, and they cannot be changed from here."""
     status, log = make(checkout, "k8s-secrets", present="bellbuoy-database")
     assert status == 0
-    assert [line.split()[5] for line in log if " create secret generic " in line] == ["bellbuoy-api"]
+    assert [line.split()[5] for line in log if " create secret generic " in line] == [
+        "bellbuoy-api"
+    ]
 
 
 def test_secrets_that_the_cluster_refuses_are_a_failure(checkout: Path) -> None:

@@ -79,9 +79,7 @@ MISTAKES = {
         ("spec", "podSelector", "matchExpressions", 0, "values"),
         ["bellbuoy-api"],
     ),
-    "a-new-port": Mistake(
-        "Service", "bellbuoy-echo", ("spec", "ports", 0, "targetPort"), "admin"
-    ),
+    "a-new-port": Mistake("Service", "bellbuoy-echo", ("spec", "ports", 0, "targetPort"), "admin"),
 }
 
 
@@ -131,7 +129,7 @@ def needed(manifests: Manifests) -> Iterator[Opening]:
     """Yield what Services, admin ports and database settings ask for."""
     database = manifests.get("Service", "postgres")["spec"]
     for service in manifests.of("Service"):
-        if service["spec"] in (database,) or service["spec"].get("clusterIP") == "None":
+        if service["spec"] == database or service["spec"].get("clusterIP") == "None":
             continue
         for workload in _behind(manifests, service):
             for port in service["spec"]["ports"]:

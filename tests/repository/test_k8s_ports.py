@@ -38,7 +38,9 @@ MISTAKES = {
         "Service", "bellbuoy-api", PORT, {"name": "admin", "port": 9080, "targetPort": "admin"}
     ),
     "admin-with-an-address": Mistake("Service", "bellbuoy-api-admin", ("spec", "clusterIP")),
-    "admin-of-ready-pods": Mistake("Service", "bellbuoy-api-admin", ("spec", "publishNotReadyAddresses")),
+    "admin-of-ready-pods": Mistake(
+        "Service", "bellbuoy-api-admin", ("spec", "publishNotReadyAddresses")
+    ),
     "probe-of-the-public-port": Mistake(
         *ECHO, (*CONTAINER, "livenessProbe"), {"tcpSocket": {"port": "echo"}}
     ),

@@ -1,13 +1,16 @@
 """What an object names exists: in the rendering, or as a Secret that `make k8s-secrets` creates."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path as File
 
 import pytest
 
+from bellbuoy.settings import variable
 from tests.repository.kustomize import RENDERINGS, rendering
 from tests.repository.manifests import Manifests, Mistake, Object, containers, label, template
+from tests.repository.test_k8s_settings import PROGRAMS
 from tests.repository.tree import text
 
 POD = ("spec", "template", "spec")
@@ -65,7 +68,7 @@ def _dangling(manifests: Manifests, workload: Object) -> Iterator[str]:
     spec = template(workload)["spec"]
     claims = [each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates", ())]
     volumes = {each["name"]: each for each in spec.get("volumes", ())}
-    mounted = set()
+    mounted: set[str] = set()
     for container in containers(workload):
         for source in container.get("envFrom", ()):
             if not manifests.find("ConfigMap", source["configMapRef"]["name"]):
@@ -84,8 +87,13 @@ def _dangling(manifests: Manifests, workload: Object) -> Iterator[str]:
 
 def _needed(manifests: Manifests, container: Object) -> set[str]:
     """Return the files that a container's settings, and the scripts it runs, name."""
+    read = {
+        variable(field.name)
+        for cls in PROGRAMS.get(container["name"], ())
+        for field in dataclasses.fields(cls)
+    } | {"POSTGRES_PASSWORD_FILE"}
     variables = manifests.environment(container)
-    needed = {value for key, value in variables.items() if key.endswith("_FILE")}
+    needed = {variables[key] for key in read & variables.keys() if key.endswith("_FILE")}
     if container["name"] == "postgres":
         script = manifests.get("ConfigMap", "bellbuoy-postgres")["data"]["init.sql"]
         needed |= {first or second for first, second in INCLUDED.findall(script)}
@@ -131,7 +139,9 @@ def test_a_reference_that_leads_nowhere_is_noticed(mistake: Mistake) -> None:
     assert list(problems(rendering("production").with_mistake(mistake))) != []
 
 
-@pytest.mark.parametrize("kind, name", [("ServiceAccount", "bellbuoy-api"), ("ConfigMap", "bellbuoy-migrate")])
+@pytest.mark.parametrize(
+    "kind, name", [("ServiceAccount", "bellbuoy-api"), ("ConfigMap", "bellbuoy-migrate")]
+)
 def test_an_object_that_is_missing_is_noticed(kind: str, name: str) -> None:
     """Others name it."""
     assert list(problems(rendering("dev").without(kind, name))) != []

@@ -1,6 +1,8 @@
 """A second apply works: what changed has a new name, or may be changed where it stands."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path as File
 from subprocess import CalledProcessError
 
 import pytest
@@ -8,9 +10,18 @@ import pytest
 from bellbuoy import __version__
 from tests.repository.kustomize import OVERLAYS, changed, rendering
 from tests.repository.manifests import Manifests, Mistake, containers, label, named, template
+from tests.repository.tree import text
+
+pytestmark = pytest.mark.slow  # each renders a changed copy of the checkout, some two
 
 MUTABLE = {
-    "Job": {"parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"},
+    "Job": {
+        "parallelism",
+        "suspend",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+    },
     "StatefulSet": {
         "minReadySeconds",
         "ordinals",
@@ -87,7 +98,7 @@ def refusals(before: Manifests, after: Manifests) -> Iterator[str]:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_change_can_be_applied_over_what_is_there(overlay: str, change: str) -> None:
     """A new image, a new configuration, a new script: nothing immutable is touched."""
-    before, after = rendering(overlay), changed(overlay, [CHANGES[change]])
+    before, after = rendering(overlay), changed(overlay, CHANGES[change])
     assert after != before
     assert list(refusals(before, after)) == []
     new = {label(each) for each in after.objects} - {label(each) for each in before.objects}
@@ -98,14 +109,14 @@ def test_a_change_can_be_applied_over_what_is_there(overlay: str, change: str) -
 @pytest.mark.parametrize("change", ["configuration", "drain"])
 def test_a_new_configuration_replaces_the_pods_that_read_it(change: str) -> None:
     """The hash of its ConfigMap is in the Deployment's template."""
-    before, after = rendering("dev"), changed("dev", [CHANGES[change]])
+    before, after = rendering("dev"), changed("dev", CHANGES[change])
     api = [template(each.get("Deployment", "bellbuoy-api")) for each in (before, after)]
     assert api[0] != api[1]
 
 
 def test_a_new_script_leaves_the_database_running() -> None:
     """It runs on an empty volume only."""
-    after = changed("dev", [CHANGES["script"]])
+    after = changed("dev", CHANGES["script"])
     assert after.of("StatefulSet") == rendering("dev").of("StatefulSet")
 
 
@@ -120,23 +131,30 @@ def test_a_change_that_would_be_refused_is_noticed(mistake: Mistake) -> None:
 def test_without_the_release_in_its_name_the_job_would_be_refused(overlay: str) -> None:
     """What release/ is for."""
     without = (KUSTOMIZATION.format(overlay), "transformers:\n  - ../../release\n", "")
-    before, after = changed(overlay, [without]), changed(overlay, [without, CHANGES["image"]])
-    assert list(refusals(before, after)) == ["Job/bellbuoy-migrate-release: template cannot be changed"]
+    before, after = changed(overlay, without), changed(overlay, without, CHANGES["image"])
+    assert list(refusals(before, after)) == [
+        "Job/bellbuoy-migrate-release: template cannot be changed"
+    ]
 
 
 def test_with_a_hashed_configuration_the_job_would_be_refused() -> None:
     """Why deploy/config makes the Job a ConfigMap of its own, without a hash."""
     hashed = ("k8s/base/migrate/job.yaml", "{name: bellbuoy-migrate}", "{name: bellbuoy-api}")
-    before = changed("dev", [hashed])
-    after = changed("dev", [hashed, CHANGES["configuration"]])
-    assert list(refusals(before, after)) == ["Job/bellbuoy-migrate-0.1.0: template cannot be changed"]
+    before = changed("dev", hashed)
+    after = changed("dev", hashed, CHANGES["configuration"])
+    assert list(refusals(before, after)) == [
+        "Job/bellbuoy-migrate-0.1.0: template cannot be changed"
+    ]
 
 
 @pytest.mark.parametrize(
     "images, name",
     [
         (NEW_TAG.format("1.2.3"), "bellbuoy-migrate-1.2.3"),
-        (NEW_TAG.format("1.2.3\n    newName: localhost:5000/bellbuoy-api"), "bellbuoy-migrate-1.2.3"),
+        (
+            NEW_TAG.format("1.2.3\n    newName: localhost:5000/bellbuoy-api"),
+            "bellbuoy-migrate-1.2.3",
+        ),
         (NEW_TAG.format("1.2.3\n    digest: sha256:" + "0" * 64), "bellbuoy-migrate-1.2.3"),
     ],
     ids=["tag", "registry-with-a-port", "tag-and-digest"],
@@ -145,7 +163,7 @@ def test_the_job_is_named_after_the_release_wherever_the_image_comes_from(
     images: str, name: str
 ) -> None:
     """An overlay's own images are what counts, and the image itself stays whole."""
-    job = changed("dev", [(KUSTOMIZATION.format("dev"), "", images)]).get("Job", name)
+    job = changed("dev", (KUSTOMIZATION.format("dev"), "", images)).get("Job", name)
     assert named(job) == name
     assert "bellbuoy-api:1.2.3" in containers(job)[0]["image"]
 
@@ -154,7 +172,7 @@ def test_an_image_without_a_release_is_refused() -> None:
     """A digest alone names no release; better no rendering than one that cannot be applied."""
     digest = "\nimages:\n  - name: bellbuoy-api\n    digest: sha256:" + "0" * 64 + "\n"
     with pytest.raises(CalledProcessError) as refused:
-        changed("dev", [(KUSTOMIZATION.format("dev"), "", digest)])
+        changed("dev", (KUSTOMIZATION.format("dev"), "", digest))
     assert "out of bounds" in refused.value.stderr
 
 
@@ -169,3 +187,16 @@ def test_the_release_is_the_version_of_the_chassis(overlay: str) -> None:
     }
     assert tags == {__version__}
     assert named(manifests.get("Job", "bellbuoy-migrate")) == f"bellbuoy-migrate-{__version__}"
+
+
+def test_an_overlay_changes_a_setting_as_the_manual_says() -> None:
+    """The example merges into the shared file's ConfigMap, and gives it a new name."""
+    manual = text(File("docs/kubernetes.md"))
+    (example,) = re.findall(r"```yaml\n(configMapGenerator:\n.*?)```", manual, re.DOTALL)
+    after = changed("dev", (KUSTOMIZATION.format("dev"), "", f"\n{example}"))
+    (api,) = containers(after.get("Deployment", "bellbuoy-api"))
+    before = rendering("dev").environment(
+        containers(rendering("dev").get("Deployment", "bellbuoy-api"))[0]
+    )
+    assert after.environment(api) == before | {"BUOY_LOG_LEVEL": "debug"}
+    assert list(refusals(rendering("dev"), after)) == []

@@ -48,7 +48,7 @@ def misfit(document: str, version: str) -> str:
     return ""
 
 
-@pytest.mark.slow # the schemas of a version are two megabytes
+@pytest.mark.slow  # the schemas of a version are two megabytes
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", RENDERINGS)
 def test_every_object_fits_its_schema(name: str, version: str) -> None:

@@ -24,7 +24,9 @@ MISTAKES = {
     "renamed-selector": Mistake(
         "Deployment", "bellbuoy-echo", ("spec", "selector", "matchLabels", NAME), "echo"
     ),
-    "two-deployments-of-one-name": Mistake("Deployment", "bellbuoy-echo", (*LABELS, NAME), "bellbuoy-api"),
+    "two-deployments-of-one-name": Mistake(
+        "Deployment", "bellbuoy-echo", (*LABELS, NAME), "bellbuoy-api"
+    ),
     "service-of-nothing": Mistake("Service", "bellbuoy-api", ("spec", "selector", NAME), "api"),
     "service-of-everything": Mistake(
         "Service", "bellbuoy-api", ("spec", "selector"), {"app.kubernetes.io/part-of": "bellbuoy"}

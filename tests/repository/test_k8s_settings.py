@@ -26,7 +26,9 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
 MISTAKES = {
     "misspelt": Mistake("ConfigMap", "bellbuoy-echo", ("data", "BUOY_WORKER"), "1"),
     "of-no-program": Mistake("ConfigMap", "bellbuoy-kubernetes", ("data", "BUOY_X"), "1"),
-    "out-of-bounds": Mistake("ConfigMap", "bellbuoy-kubernetes", ("data", "BUOY_DRAIN_DELAY_SECONDS"), "-1"),
+    "out-of-bounds": Mistake(
+        "ConfigMap", "bellbuoy-kubernetes", ("data", "BUOY_DRAIN_DELAY_SECONDS"), "-1"
+    ),
     "required-and-absent": Mistake("ConfigMap", "bellbuoy-api", ("data", "BUOY_API_TOKEN_FILE")),
     "a-worker-for-each-cpu": Mistake("ConfigMap", "bellbuoy-echo", ("data", "BUOY_WORKERS"), "0"),
     "on-loopback": Mistake("ConfigMap", "bellbuoy-echo", ("data", "BUOY_HOST"), "127.0.0.1"),

@@ -53,6 +53,7 @@ def stack(
     run(*command, "down", "ARGS=--volumes", environ=environ)  # what a killed run left
     try:
         stack = Stack(environ, run(*command, "up", environ=environ))
+        stack.remember("echo", "api", "postgres", "migrate")
         # By name and not by its profile, because Grafana cannot be built here.
         stack.compose("--profile", "observability", "up", "--detach", "prometheus")
         yield stack

@@ -1,11 +1,12 @@
 """The stack under test: one compose project of its own, with ports and secrets of its own."""
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,18 @@ def inspect(what: str) -> dict[str, Any]:
     return dict(found)
 
 
+def logs(container: str) -> str:
+    """Return what a container has written, on both of its outputs."""
+    done = subprocess.run(
+        ["docker", "logs", container],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
 def wait_until(condition: Callable[[], object], *, seconds: float) -> None:
     """Wait for something that happens in another process.
 
@@ -74,15 +87,34 @@ class Stack:
     """
 
     environ: Mapping[str, str]
-    announcement: str
+    announcement: str = ""
+    first: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Each container's state when `make up` returned, by service."""
 
     def compose(self, *arguments: str, script: str = "") -> str:
         """Run a compose command and return what it printed."""
         return run("docker", "compose", *arguments, environ=self.environ, script=script).strip()
 
+    def build(self, target: str, tag: str) -> None:
+        """Build a target that compose does not know, with what compose gives to the others."""
+        given = {"ca": "SSL_CERT_FILE", "pip_conf": "PIP_CONFIG_FILE"}
+        secrets = (
+            f"--secret=id={name},src={self.environ.get(variable, os.devnull)}"
+            for name, variable in given.items()
+        )
+        run(
+            *("docker", "build", "--file=deploy/Dockerfile", f"--target={target}", f"--tag={tag}"),
+            *(f"--build-arg=PYTHON_IMAGE={self.environ['PYTHON_IMAGE']}", *secrets, "."),
+            environ={**self.environ, "DOCKER_BUILDKIT": "1"},
+        )
+
     def container(self, service: str) -> str:
         """Return the id of a service's container."""
         return self.compose("--profile", "observability", "ps", "--all", "--quiet", service)
+
+    def remember(self, *services: str) -> None:
+        """Fill in the first states."""
+        self.first.update((service, self.state(service)) for service in services)
 
     def state(self, service: str) -> dict[str, Any]:
         """Return the state of a service's container."""

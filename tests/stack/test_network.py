@@ -87,7 +87,7 @@ def test_publishing_to_everybody_leaves_the_admin_ports_on_loopback(stack: Stack
     """PUBLISH_ADDRESS is about client traffic."""
     environ = {**stack.environ, "PUBLISH_ADDRESS": "0.0.0.0"}  # noqa: S104 - written, not bound
     config = json.loads(
-        Stack(environ, "").compose("--profile", "observability", "config", "--format", "json")
+        Stack(environ).compose("--profile", "observability", "config", "--format", "json")
     )
     public = {
         port["target"]

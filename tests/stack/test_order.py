@@ -1,6 +1,7 @@
 """Who waits for whom, and who survives whose absence."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from tests.stack.stack import Stack, docker, wait_until
 
@@ -10,21 +11,25 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text[:26].rstrip("Z")).replace(tzinfo=UTC)
 
 
-def test_everything_is_healthy(stack: Stack) -> None:
-    """`make up` returned, so health checks have passed and the migration is done."""
-    health = {name: stack.state(name)["Health"]["Status"] for name in ("echo", "api", "postgres")}
+def test_make_up_returns_when_everything_serves(stack: Stack) -> None:
+    """Health checks have passed and the migration is done."""
+    health = {name: stack.first[name]["Health"]["Status"] for name in ("echo", "api", "postgres")}
     assert health == dict.fromkeys(health, "healthy")
-    assert stack.state("migrate")["ExitCode"] == 0
+    assert stack.first["migrate"]["ExitCode"] == 0
 
 
 def test_the_database_comes_before_the_migration_before_the_api(stack: Stack) -> None:
-    """And echo waits for nobody."""
-    postgres, migrate, api = (stack.state(name) for name in ("postgres", "migrate", "api"))
-    passed = [check for check in postgres["Health"]["Log"] if check["ExitCode"] == 0]
-    assert passed, "the log of the health check holds the last five"
-    assert moment(postgres["StartedAt"]) < moment(migrate["StartedAt"])
+    """Each is done before the next begins; echo waits for nobody."""
+    postgres, migrate, api = (stack.first[name] for name in ("postgres", "migrate", "api"))
+    healthy = min(moment(check["End"]) for check in passed(postgres))
+    assert healthy < moment(migrate["StartedAt"])
     assert moment(migrate["FinishedAt"]) < moment(api["StartedAt"])
-    assert moment(stack.state("echo")["StartedAt"]) < moment(migrate["FinishedAt"])
+    assert moment(stack.first["echo"]["StartedAt"]) < moment(migrate["FinishedAt"])
+
+
+def passed(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return those of a container's last five health checks that passed."""
+    return [check for check in state["Health"]["Log"] if check["ExitCode"] == 0]
 
 
 def test_the_api_starts_without_the_database(stack: Stack) -> None:

@@ -21,6 +21,7 @@ from bellbuoy.settings import HostSettings
 
 __all__ = ["Server", "Service", "Worker", "run"]
 
+
 def run(service: Service, settings: HostSettings, *, port: int, admin_port: int) -> NoReturn:
     """Run ``service`` until told to stop, and exit: 0 after a drain.
 

@@ -63,7 +63,11 @@ async def _bounded(server: Server, seconds: float, hurry: asyncio.Event) -> bool
         )
         if not draining.done() and hurried.done():
             await asyncio.wait({draining}, timeout=min(seconds, timeouts.HURRY))
-        return draining.done() and draining.exception() is None
+        if not draining.done():
+            return False
+        if error := draining.exception():
+            _log.error("drain failed", exc_info=error)
+        return error is None
     finally:
         draining.cancel()
         hurried.cancel()

@@ -16,8 +16,11 @@ from bellbuoy.taskview import WorkerText
 INTERVAL = 0.1
 """Seconds between two sweeps: what a killed process can lose of its counts."""
 
-SLOW = 10
-"""Every tenth sweep also does what once a second is enough for."""
+SLOW = 1.0
+"""Seconds between what need not be done in every sweep."""
+
+CALM = 0.5
+"""Seconds between two beats of a process that counts nothing; a beat is fresh for two."""
 
 
 class Pulse:
@@ -30,6 +33,7 @@ class Pulse:
         supervisor: The process that forked this one.
         notify: Tells the watchdog, once a second.
         orphaned: Called once a second while the supervisor is gone.
+        interval: Seconds between two beats.
     """
 
     def __init__(
@@ -40,8 +44,11 @@ class Pulse:
         supervisor: int,
         notify: Callable[[], None],
         orphaned: Callable[[], None],
+        interval: float = INTERVAL,
     ) -> None:
-        """Beat for the first time; the next time is a tenth of a second from now."""
+        """Beat for the first time; the next time is an interval from now."""
+        self._interval = interval
+        self._slow = max(1, round(SLOW / interval))
         self._slot = slot
         self._instruments = instruments
         self._monitor = monitor
@@ -60,13 +67,13 @@ class Pulse:
     def _beat(self) -> None:
         self._slot.beat = time.monotonic()
         self._instruments.flush()
-        if self._count % SLOW == 0:
+        if self._count % self._slow == 0:
             self._notify()
             self._show()
             if os.getppid() != self._supervisor:
                 self._orphaned()
         self._count += 1
-        self._timer = self._loop.call_later(INTERVAL, self._beat)
+        self._timer = self._loop.call_later(self._interval, self._beat)
 
     def _show(self) -> None:
         running = oldest(self._monitor)

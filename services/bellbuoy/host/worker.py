@@ -21,7 +21,7 @@ from bellbuoy import logs, timeouts
 from bellbuoy.host.acceptor import Acceptor, connection_cap
 from bellbuoy.host.drain import drain
 from bellbuoy.host.loop import loop_factory
-from bellbuoy.host.pulse import Pulse
+from bellbuoy.host.pulse import CALM, INTERVAL, Pulse
 from bellbuoy.host.service import Server, Service
 from bellbuoy.host.service import Worker as Share
 from bellbuoy.instruments import Instruments
@@ -84,7 +84,8 @@ class Worker(gunicorn.workers.base.Worker):
             hurry.set()
 
         supervisor = int(self.plan.board.supervisor)
-        pulse = Pulse(self.slot, instruments, monitor, supervisor, self.notify, orphaned)
+        interval = CALM if self.slot.admin else INTERVAL
+        pulse = Pulse(self.slot, instruments, monitor, supervisor, self.notify, orphaned, interval)
         try:
             clean = await self._serve(Share(instruments, monitor), stop, hurry)
         except Exception:  # noqa: BLE001 - the exit code and the log are all that is left to do
@@ -183,7 +184,9 @@ async def _traffic_stopped(board: Scoreboard) -> None:
     A supervisor that was killed frees the slot of no worker that was killed with it.
     """
     # Another process's memory has no event to wait for.
-    while os.getppid() == board.supervisor and any(slot.carries_traffic for slot in board.workers):
+    while os.getppid() == board.supervisor and any(  # noqa: ASYNC110
+        slot.carries_traffic for slot in board.workers
+    ):
         await asyncio.sleep(0.05)
 
 

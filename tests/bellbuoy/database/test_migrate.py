@@ -61,6 +61,16 @@ async def test_a_migration_that_fails_leaves_the_old_schema(
     assert (await migrate(owner, Migrations.load(tmp_path))).version == 2
 
 
+async def test_a_schema_and_its_row_are_one(tmp_path: Path, database: Database) -> None:
+    """A migration that cannot be noted has not happened."""
+    owner = settings_for(database, role=roles.OWNER)
+    meddling = "CREATE TABLE a (); INSERT INTO schema_migrations VALUES (1, 'a', '', 1);"
+    write(tmp_path, m0001_a=meddling)
+    with pytest.raises(SchemaError, match=r"0001_a failed and was rolled back: .*duplicate"):
+        await migrate(owner, Migrations.load(tmp_path))
+    assert await tables(database) == ["schema_migrations"]
+
+
 async def test_a_newer_database_is_reported_and_left_alone(
     tmp_path: Path, database: Database
 ) -> None:

@@ -1,0 +1,121 @@
+"""The pulse: beats while the loop turns, and shows what runs."""
+
+import asyncio
+import os
+
+import msgspec
+import pytest
+
+from bellbuoy.host import pulse as module
+from bellbuoy.host.families import FAMILIES
+from bellbuoy.host.pulse import Pulse
+from bellbuoy.inspector import RunningTask
+from bellbuoy.instruments import Instruments
+from bellbuoy.monitor import AsyncMonitor
+from bellbuoy.scoreboard import Scoreboard, Slot
+from bellbuoy.taskview import WorkerText
+
+
+class Bench:
+    """A pulse, and what it tells."""
+
+    def __init__(self, supervisor: int | None = None) -> None:
+        """Beat for the first time."""
+        self.slot: Slot = Scoreboard(FAMILIES, 2).workers[0]
+        self.slot.take(admin=False)
+        self.slot.beat = 0.0
+        self.monitor = AsyncMonitor()
+        self.flushes = self.notified = self.orphaned = 0
+        self.instruments: Instruments = self.slot.instruments()
+        self.instruments.before_flush(self._flushed)
+        self.pulse = Pulse(
+            self.slot,
+            self.instruments,
+            self.monitor,
+            os.getppid() if supervisor is None else supervisor,
+            self._notify,
+            self._orphaned,
+        )
+
+    async def until(self, flushes: int) -> None:
+        """Wait for so many beats."""
+        async with asyncio.timeout(10):
+            while self.flushes < flushes:
+                await asyncio.sleep(0.001)
+
+    @property
+    def text(self) -> WorkerText:
+        """What the worker shows."""
+        return msgspec.json.decode(self.slot.text.read(), type=WorkerText)
+
+    def _flushed(self) -> None:
+        self.flushes += 1
+
+    def _notify(self) -> None:
+        self.notified += 1
+
+    def _orphaned(self) -> None:
+        self.orphaned += 1
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pulse for tests."""
+    monkeypatch.setattr(module, "INTERVAL", 0.001)
+
+
+async def test_it_beats_and_publishes_as_long_as_the_loop_turns() -> None:
+    """The watchdog hears of every tenth."""
+    bench = Bench()
+    first = bench.slot.beat
+    assert (first > 0, bench.flushes, bench.notified) == (True, 1, 1)
+    await bench.until(11)
+    bench.pulse.stop()
+    assert bench.slot.beat > first
+    assert bench.notified == 2
+    assert bench.orphaned == 0
+
+
+async def test_it_publishes_once_more_when_it_stops() -> None:
+    """What was counted since the last sweep is not lost; then it is silent."""
+    bench = Bench()
+    bench.pulse.stop()
+    assert bench.flushes == 2
+    await asyncio.sleep(0.02)
+    assert bench.flushes == 2
+
+
+async def test_a_worker_whose_supervisor_is_gone_is_told() -> None:
+    """Even when it died before the first beat."""
+    bench = Bench(supervisor=os.getppid() + 1)
+    assert bench.orphaned == 1
+    await bench.until(11)
+    bench.pulse.stop()
+    assert bench.orphaned == 2
+
+
+async def test_it_shows_what_runs_and_what_failed() -> None:
+    """With the worker's last errors."""
+    bench = Bench()
+
+    async def fail() -> None:
+        raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError):
+        await bench.monitor.track_task("failing")(fail)()
+    with bench.monitor.span("running"):
+        await bench.until(11)
+    bench.pulse.stop()
+    assert [task.name for task in bench.text.running] == ["running"]
+    assert bench.text.errors["failing"].message == "on purpose"
+
+
+async def test_what_is_too_long_to_show_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest tasks stay."""
+    many = [RunningTask(f"{number}", 1.0, ("x" * 1000,)) for number in range(64)]
+    monkeypatch.setattr(module, "oldest", lambda _: many)
+    bench = Bench()
+    bench.pulse.stop()
+    shown = [task.name for task in bench.text.running]
+    assert 0 < len(shown) < 64
+    assert shown == [str(number) for number in range(len(shown))]

@@ -1,0 +1,94 @@
+"""What /tasks shows, from a scoreboard with two workers."""
+
+import msgspec
+import pytest
+
+from bellbuoy.inspector import RunningTask
+from bellbuoy.scoreboard import Scoreboard, Slot
+from bellbuoy.snapshot import take
+from bellbuoy.taskmetrics import DURATION, FAMILIES, FINISHED, LAST_SUCCESS, RUNNING, STARTED
+from bellbuoy.taskrecord import LastError
+from bellbuoy.taskview import TaskView, WorkerText, view
+
+
+def running(name: str, age: float) -> RunningTask:
+    """Return a running task of this age in seconds."""
+    return RunningTask(name, age, (f"{name} (test.py:1)",))
+
+
+def show(slot: Slot, tasks: list[RunningTask], errors: dict[str, LastError]) -> None:
+    """Write what a worker shows."""
+    assert slot.text.write(msgspec.json.encode(WorkerText(tasks, errors)))
+
+
+@pytest.fixture
+def board() -> Scoreboard:
+    """An admin process and two workers that did some work."""
+    board = Scoreboard(FAMILIES, 4)
+    board.workers[0].take(admin=True)
+    for number, slot in enumerate(board.workers[1:], 1):
+        slot.take(admin=False)
+        slot.pid = 100 + number
+        instruments = slot.instruments()
+        instruments.counter(STARTED, task="poll").inc(10 * number)
+        instruments.gauge(RUNNING, task="poll").set(number)
+        instruments.counter(FINISHED, task="poll", outcome="completed").inc(9 * number)
+        instruments.histogram(DURATION, task="poll").observe(0.5)
+        instruments.gauge(LAST_SUCCESS, task="poll").set(1000.0 * number)
+        instruments.flush()
+    return board
+
+
+def shown(board: Scoreboard, limit: int = 50) -> TaskView:
+    """Return the view."""
+    return view(take(board), limit)
+
+
+def test_a_task_name_is_summed_over_the_workers(board: Scoreboard) -> None:
+    """Counts and seconds are added, the newest success counts."""
+    task = shown(board).tasks["poll"]
+    assert (task.started, task.running, task.seconds) == (30, 3, 1.0)
+    assert task.outcomes == {
+        "completed": 27,
+        "failed": 0,
+        "cancelled": 0,
+        "timed_out": 0,
+        "lost": 0,
+    }
+    assert task.last_success == 2000.0
+    assert task.last_error is None
+
+
+def test_the_oldest_tasks_of_all_workers_come_first(board: Scoreboard) -> None:
+    """With the worker they run in; no more than asked for."""
+    first, second = board.workers[1:]
+    show(first, [running("old", 9.0), running("young", 1.0)], {})
+    show(second, [running("middle", 5.0)], {})
+    oldest = shown(board, 2).oldest
+    assert [(each.task.name, each.worker, each.pid) for each in oldest] == [
+        ("old", 1, 101),
+        ("middle", 2, 102),
+    ]
+
+
+def test_the_newest_error_of_all_workers_is_shown(board: Scoreboard) -> None:
+    """Each worker knows its own only."""
+    first, second = board.workers[1:]
+    newest = LastError("ValueError", "new", 20.0)
+    show(first, [], {"poll": newest})
+    show(second, [], {"poll": LastError("KeyError", "old", 10.0)})
+    assert shown(board).tasks["poll"].last_error == newest
+
+
+def test_a_worker_that_has_shown_nothing_yet_hides_nobody(board: Scoreboard) -> None:
+    """It has just been forked, or was killed while it wrote."""
+    show(board.workers[1], [running("poll", 1.0)], {})
+    assert len(shown(board).oldest) == 1
+
+
+def test_it_can_be_sent_as_json(board: Scoreboard) -> None:
+    """By the admin port."""
+    show(board.workers[1], [running("poll", 1.0)], {})
+    decoded = msgspec.json.decode(msgspec.json.encode(shown(board)))
+    assert decoded["tasks"]["poll"]["started"] == 30
+    assert decoded["oldest"][0]["task"]["stack"] == ["poll (test.py:1)"]
