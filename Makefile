@@ -96,7 +96,8 @@ K8S_SECRET = $(KUBECTL) get secret $(1) --ignore-not-found --output=name | grep 
 
 .PHONY: k8s-secrets
 k8s-secrets: secrets ## Make the namespace and the Secrets that the cluster has not got yet
-	@kubectl apply --filename=k8s/base/namespace.yaml
+	@kubectl get namespace bellbuoy --ignore-not-found --output=name | grep -q . \
+		|| kubectl apply --filename=k8s/base/namespace.yaml
 	@$(call K8S_SECRET,bellbuoy-database,postgres.password owner.password app.password metrics.password)
 	@$(call K8S_SECRET,bellbuoy-api,api.token)
 

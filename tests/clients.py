@@ -7,20 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from tests.program import PATIENCE, eventually
+from tests.waiting import PATIENCE, eventually
 
-PATTERN = random.Random(7).randbytes(65_521)
+PATTERN = random.Random(7).randbytes(65_521)  # noqa: S311 - the same in every process
 """A prime number of bytes, so that a piece in the wrong place is noticed."""
 
 Address = tuple[str, int]
 
 
 def connect(address: Address, *, small: bool = False) -> socket.socket:
-    """Return a blocking connection; ``small`` keeps the kernel from buffering much for it."""
+    """Return a blocking connection; with ``small``, little waits unread."""
     connection = socket.socket()
     if small:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     connection.settimeout(PATIENCE)
     connection.connect(address)
     return connection
@@ -57,7 +56,7 @@ def is_served(connection: socket.socket) -> bool:
 
 def fill(connection: socket.socket, is_full: Callable[[], bool]) -> int:
     """Send until nothing more can be sent and ``is_full``; return how many bytes were sent."""
-    connection.setblocking(False)
+    connection.settimeout(0)
     sent = 0
 
     def stuck() -> bool:

@@ -13,23 +13,21 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.waiting import PATIENCE, eventually
+
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = ROOT / "tests" / "programs"
-PATIENCE = 20.0
-"""Seconds for what takes a fraction of one on an idle machine."""
-
 MARK = "PROGRAM_UNDER_TEST"
 
-T = TypeVar("T")
 Event = dict[str, Any]
 
 
@@ -37,15 +35,6 @@ Event = dict[str, Any]
 def loop(anyio_backend: tuple[str, dict[str, Any]]) -> str:
     """The test runs twice: BUOY_LOOP is this, and an asynchronous test runs on the same."""
     return "uvloop" if anyio_backend[1]["use_uvloop"] else "asyncio"
-
-
-def eventually(condition: Callable[[], T], within: float = PATIENCE, what: str = "") -> T:
-    """Return what ``condition`` returns once that is true; fail when it takes too long."""
-    deadline = time.monotonic() + within
-    while not (result := condition()):
-        assert time.monotonic() < deadline, f"not within {within} s: {what or condition}"
-        time.sleep(0.02)
-    return result
 
 
 @dataclass(frozen=True)
@@ -196,7 +185,8 @@ class Program:
 
     def alive(self) -> list[int]:
         """Return the pids of all its living processes, wherever they hang in the tree."""
-        return [int(name) for name in os.listdir("/proc") if name.isdigit() and self._is_alive(name)]
+        names = (path.name for path in Path("/proc").iterdir())
+        return [int(name) for name in names if name.isdigit() and self._is_alive(name)]
 
     def send(self, number: signal.Signals) -> None:
         """Signal the supervisor."""

@@ -33,7 +33,7 @@ _log = structlog.get_logger("api")
 
 
 class Middleware:
-    """Handles requests through ``handler``, and never raises but for cancellation.
+    """Handles requests through ``handler``, and makes an answer of every error.
 
     Args:
         handler: The application.
@@ -49,6 +49,9 @@ class Middleware:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer one request.
+
+        Raises:
+            ConnectionError: It failed in the middle of its answer; the connection is to be closed.
 
         Cancellation: a request that overran its deadline is answered with 503; any other
         cancellation goes on.
@@ -72,16 +75,20 @@ class Middleware:
             if not self._traffic.overran(task):
                 self._metrics.aborted.inc()
                 raise
-            return unavailable("The answer took too long.", 1.0).response(request_id)
+            problem = unavailable("The answer took too long.", 1.0)
         except Exception as error:  # noqa: BLE001 - the one place where every error is answered
-            return self._explain(error, request_id)
+            problem = self._explain(error, request_id)
+        if request.writer.output_size > 0:
+            self._metrics.aborted.inc()
+            raise ConnectionError("part of an answer is on its way, no other can follow")
+        return problem.response(request_id)
 
-    def _explain(self, error: Exception, request_id: str) -> web.Response:
+    def _explain(self, error: Exception, request_id: str) -> Problem:
         problem = translate(error)
         if problem.status == 500 and not isinstance(error, Problem):  # noqa: PLR2004
             self._metrics.exceptions.inc()
             _log.error("request failed", request_id=request_id, exc_info=error)
-        return problem.response(request_id)
+        return problem
 
     def _finish(
         self, request: web.Request, response: web.StreamResponse, request_id: str, seconds: float

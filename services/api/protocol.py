@@ -103,13 +103,13 @@ class HttpProtocol(RequestHandler):
         Raises:
             ConnectionError: Part of an answer is on its way already.
         """
+        if request.writer.output_size > 0:
+            raise ConnectionError("part of an answer is on its way, no other can follow") from exc
         problem = explain(status, exc)
         if problem.status >= 500:  # noqa: PLR2004
             self._metrics.exceptions.inc()
             _log.error("request failed outside the middleware", exc_info=exc)
         self._metrics.malformed(problem.status)
-        if request.writer.output_size > 0:
-            raise ConnectionError("an answer was begun")
         response = problem.response()
         response.headers["Server"] = SERVER
         say_goodbye(response)

@@ -27,6 +27,11 @@ async def respond(request: web.Request) -> web.Response:
             await asyncio.Event().wait()
         case "large":
             await request.read()
+        case "begin":
+            response = web.StreamResponse()
+            await response.prepare(request)
+            await response.write(b"some")
+            raise RuntimeError("in the middle")
     return web.Response(text="done")
 
 
@@ -79,6 +84,18 @@ async def test_a_bug_is_logged_counted_and_hidden() -> None:
     assert b"secrets" not in reply.body
     assert [event["request_id"] for event in events] == [reply.content["request_id"]]
     assert "secrets" in str(events[0]["exc_info"])
+
+
+async def test_a_bug_in_the_middle_of_an_answer_ends_the_connection() -> None:
+    """A second answer would be taken for the rest of the first."""
+    with structlog.testing.capture_logs() as events:
+        async with served_app(app()) as served, served.client() as client:
+            client.send("/?do=begin")
+            async with asyncio.timeout(20):
+                received = await client.reader.read()
+            assert (served.metrics.exceptions.value, served.metrics.aborted.value) == (1, 1)
+    assert received.endswith(b"4\r\nsome\r\n")
+    assert len(events) == 1
 
 
 @pytest.mark.parametrize(

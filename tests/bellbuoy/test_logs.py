@@ -69,12 +69,16 @@ def test_the_standard_library_speaks_the_same() -> None:
     stream = io.StringIO()
     logs.configure("info", stream, service="echo")
     try:
-        raise RuntimeError("on purpose")
+        _fail()
     except RuntimeError:
         logging.getLogger("asyncio").exception("%s went wrong", "it")
     (event,) = events(stream)
     assert (event["message"], event["service"]) == ("it went wrong", "echo")
     assert "RuntimeError: on purpose" in event["exception"]
+
+
+def _fail() -> None:
+    raise RuntimeError("on purpose")
 
 
 def test_an_event_s_own_field_wins() -> None:
@@ -86,7 +90,7 @@ def test_an_event_s_own_field_wins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "expected"),
+    "level, expected",
     [
         ("debug", ["debug", "info", "warning", "error"]),
         ("warning", ["warning", "error"]),

@@ -1,0 +1,1 @@
+"""Tests of the echo service, one file for each of its files."""

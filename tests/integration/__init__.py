@@ -1,0 +1,1 @@
+"""Tests of whole programs: real processes, sockets and signals."""

@@ -20,8 +20,9 @@ from tests.api.serving import AUTHORIZED, TOKEN, Served, api_settings, served_ap
 from tests.bellbuoy.database.pools import settings_for
 from tests.clients import visit
 from tests.postgres import Database, Server, database, own_postgres, postgres
-from tests.program import Program, eventually, loop
+from tests.program import Program, loop
 from tests.proxy import proxy
+from tests.waiting import eventually
 
 __all__ = ["database", "loop", "own_postgres", "postgres"]
 
@@ -254,7 +255,10 @@ async def test_a_process_that_starts_without_postgresql_waits_for_it(
         own_postgres.start()
         await fill(settings_for(ways_in, role=roles.OWNER))
         await asyncio.to_thread(eventually, program.is_ready)
-        assert program.metrics().value("db_schema_version") == migrations().latest
+        await asyncio.to_thread(
+            eventually,
+            lambda: program.metrics().value("db_schema_version") == migrations().latest,
+        )
         status = await asyncio.to_thread(program.stop)
         going = False
         seen = await visitor

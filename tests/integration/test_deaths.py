@@ -12,7 +12,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.clients import Address, connect, is_echoed, is_served
-from tests.program import Metrics, Program, eventually, loop, running
+from tests.program import Metrics, Program, loop, running
+from tests.waiting import eventually
 
 __all__ = ["loop"]
 
@@ -97,8 +98,9 @@ def replaced(program: Program, pid: int, count: int) -> bool:
 
 
 async def test_a_killed_worker_takes_only_its_own_connections_along(loop: str) -> None:
-    """Under load: its clients fail and are counted lost, the others' do not notice, counters
-    never go back, every scrape is answered, and a replacement serves within two seconds.
+    """Under load: they fail and are counted lost, and the others' clients notice nothing.
+
+    Counters never go back, every scrape is answered, and a replacement serves within two seconds.
     """
     environ = {"BUOY_LOOP": loop, "BUOY_WORKERS": "2"}
     with running("echo", environ, complaints=["worker died"]) as program:
@@ -158,8 +160,10 @@ def test_every_process_killed_at_once_and_again(loop: str) -> None:
     environ = {"BUOY_LOOP": loop, "BUOY_WORKERS": "2"}
     with running("echo", environ, complaints=["worker died"]) as program:
         for _ in range(2):
-            for pid in program.await_workers(2) + program.admin():
+            victims = {*program.await_workers(2), *program.admin()}
+            for pid in victims:
                 os.kill(pid, signal.SIGKILL)
+            eventually(lambda victims=victims: not victims & {*program.alive()})
         program.await_workers(2)
         with connect(program.address) as client:
             assert is_echoed(client)

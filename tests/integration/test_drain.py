@@ -21,7 +21,8 @@ from tests.clients import (
     stream,
     visit,
 )
-from tests.program import Metrics, Program, eventually, loop, running
+from tests.program import Metrics, Program, loop, running
+from tests.waiting import eventually
 
 __all__ = ["loop"]
 
@@ -53,8 +54,9 @@ class Witness:
 
 
 async def test_every_echo_client_gets_a_prefix_then_fin(loop: str) -> None:
-    """200 clients stream into SIGTERM: a prefix of what each sent, FIN, no RST, exit 0; and the
-    service says that it sent every byte that it received.
+    """200 clients stream into SIGTERM: a prefix of what each sent, FIN, no RST, exit 0.
+
+    And the service says that it sent every byte that it received.
     """
     with running("echo", {"BUOY_LOOP": loop, "BUOY_WORKERS": "2"}) as program:
         talks = [Conversation() for _ in range(CLIENTS)]
@@ -81,9 +83,7 @@ async def test_every_request_that_was_sent_is_answered(loop: str) -> None:
             asyncio.create_task(visit(program.address, "/", lambda: True)) for _ in range(CLIENTS)
         ]
         asked = "web_requests_total"
-        await asyncio.to_thread(
-            eventually, lambda: program.metrics().value(asked) > 5 * CLIENTS
-        )
+        await asyncio.to_thread(eventually, lambda: program.metrics().value(asked) > 5 * CLIENTS)
         program.send(signal.SIGTERM)
         seen = await asyncio.wait_for(asyncio.gather(*visits), 15)
         final = await asyncio.to_thread(witness.final_metrics, 2)

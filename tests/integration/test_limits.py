@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.clients import connect, connected, is_echoed, is_served
-from tests.program import eventually, loop, running
+from tests.program import loop, running
+from tests.waiting import eventually
 
 __all__ = ["loop"]
 
@@ -36,8 +37,9 @@ def sockets(pid: int) -> int:
 
 
 def test_connections_above_the_limit_are_closed_and_counted(loop: str) -> None:
-    """Exactly the excess is refused, those who came first notice nothing, and a place that gets
-    free is given away again.
+    """Exactly the excess is refused, and those who came first notice nothing.
+
+    A place that gets free is given away again.
     """
     with running("echo", {"BUOY_LOOP": loop, "BUOY_MAX_CONNECTIONS": "20"}) as program:
         program.await_workers(1)

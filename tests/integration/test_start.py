@@ -5,7 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from tests.program import Program, eventually, loop, running
+from tests.program import Program, loop, running
+from tests.waiting import eventually
 
 __all__ = ["loop"]
 
@@ -16,7 +17,7 @@ ANY = [""]
 
 
 @pytest.mark.parametrize(
-    ("variable", "what"), [("BUOY_ECHO_PORT", "client"), ("BUOY_ECHO_ADMIN_PORT", "admin")]
+    "variable, what", [("BUOY_ECHO_PORT", "client"), ("BUOY_ECHO_ADMIN_PORT", "admin")]
 )
 def test_a_port_in_use_is_one_clear_message(variable: str, what: str) -> None:
     """It says which port, and what chooses another; the status is 1."""

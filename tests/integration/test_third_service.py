@@ -5,7 +5,8 @@ import signal
 import pytest
 
 from tests.clients import connect, read_exactly
-from tests.program import PROGRAMS, eventually, loop, running
+from tests.program import PROGRAMS, loop, running
+from tests.waiting import eventually
 
 __all__ = ["loop"]
 

@@ -70,6 +70,4 @@ class Broken:
 
 if __name__ == "__main__":
     chosen = load(Settings, os.environ)
-    host.run(
-        Broken(chosen), chosen, port=chosen.broken_port, admin_port=chosen.broken_admin_port
-    )
+    host.run(Broken(chosen), chosen, port=chosen.broken_port, admin_port=chosen.broken_admin_port)

@@ -9,9 +9,8 @@ import sys
 import time
 from typing import NoReturn
 
-from third import Settings, Third
-
 from bellbuoy import host
+from tests.programs.third import Settings, Third
 
 STEP = 0.004
 """Seconds between "listening" and the signal, more in each round: another moment of the start."""

@@ -5,7 +5,7 @@ mistake is seeded into them by path.
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,14 +141,3 @@ def _fulfils(expression: Object, candidate: Mapping[str, str]) -> bool:
             return value is not None
         case _:
             return value is None
-
-
-def members(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield every key of a tree with its value."""
-    if isinstance(value, dict):
-        yield from value.items()
-    children: Iterable[Any] = (
-        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    )
-    for child in children:
-        yield from members(child)

@@ -13,21 +13,31 @@ PASSED = "=========== 3 passed, 1 warning in 12.05s ============"
 FAILED = "=========== 1 failed, 2 passed in 73.10s (0:01:13) ============"
 EMPTY = "=========== no tests ran in 0.01s ============"
 
+STACK = "=========== 7 passed in 160.12s (0:02:40) ============"
+
 MAKE = """#!/bin/sh
 [ $1 = lint ] && exit {lint}
+[ $1 = test-stack ] && echo '{stack}' && exit {stack_test}
 echo '{output}'
 echo 'TOTAL 99%'
 exit {test}
 """
 
 
-def ci(folder: Path, *, lint: int = 0, test: int = 0, output: str = "") -> tuple[int, list[str]]:
+def ci(
+    folder: Path, *, lint: int = 0, test: int = 0, output: str = "", stack_test: int = 0
+) -> tuple[int, list[str]]:
     """Run .ci/run in a checkout whose `make` does as told; return exit status and output."""
     (folder / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", folder / ".ci" / "run")
+    docker = folder / ".ci" / "docker"
+    docker.write_text('#!/bin/sh\necho "$1" >> engine; [ $1 = start ] || rm -rf "$2"\n')
+    docker.chmod(0o755)
     make = folder / "bin" / "make"
     make.parent.mkdir()
-    make.write_text(MAKE.format(lint=lint, test=test, output=output))
+    make.write_text(
+        MAKE.format(lint=lint, test=test, output=output, stack=STACK, stack_test=stack_test)
+    )
     for name in ("make", "curl", "nc", "kubectl", "python3"):
         (folder / "bin" / name).touch()
         (folder / "bin" / name).chmod(0o755)
@@ -46,12 +56,23 @@ def ci(folder: Path, *, lint: int = 0, test: int = 0, output: str = "") -> tuple
 
 @pytest.mark.parametrize(
     "status, summary",
-    [pytest.param(0, PASSED, id="passed"), pytest.param(2, FAILED, id="failed")],
+    [pytest.param(0, STACK, id="passed"), pytest.param(2, FAILED, id="failed")],
 )
 def test_the_last_line_is_the_summary_of_pytest(tmp_path: Path, status: int, summary: str) -> None:
     """Whatever is reported after pytest, its own line ends the output, and make's status counts."""
-    code, lines = ci(tmp_path, test=status, output=summary)
+    code, lines = ci(tmp_path, test=status, output=FAILED if status else PASSED)
     assert (code, lines[-1]) == (status, summary)
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_the_engine_for_the_stack_test_is_stopped_whatever_comes_of_it(
+    tmp_path: Path, status: int
+) -> None:
+    """It is started after the other tests; the status of the stack test counts like theirs."""
+    code, lines = ci(tmp_path, output=PASSED, stack_test=status)
+    assert (code, lines[-1]) == (status, STACK)
+    assert PASSED in lines
+    assert (tmp_path / "engine").read_text().split() == ["start", "stop"]
 
 
 def test_a_coverage_failure_after_passed_tests_is_a_failure(tmp_path: Path) -> None:

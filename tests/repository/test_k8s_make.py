@@ -14,7 +14,7 @@ from tests.repository.tree import ROOT
 KUBECTL = """#!/bin/sh
 echo "$@" >> "$LOG"
 case "$*" in
-    *"get secret $PRESENT "*) echo "secret/$PRESENT" ;;
+    *"get $PRESENT "*) echo "$PRESENT" ;;
     *"create secret generic"*) echo "made from $6" ;;
     *"--filename=-"*) cat >> "$LOG" ;;
     *"$REFUSED"*) exit 1 ;;
@@ -66,7 +66,7 @@ def test_secrets_are_made_after_their_namespace(checkout: Path) -> None:
     """Each key from a file, so that no value is on a command line or in an annotation."""
     status, log = make(checkout, "k8s-secrets")
     assert status == 0
-    assert log[0] == "apply --filename=k8s/base/namespace.yaml"
+    assert log[1] == "apply --filename=k8s/base/namespace.yaml"
     created = [line for line in log if " create secret generic " in line]
     database = ["postgres.password", "owner.password", "app.password", "metrics.password"]
     assert created == [
@@ -81,11 +81,18 @@ def test_secrets_are_made_after_their_namespace(checkout: Path) -> None:
 
 def test_a_secret_that_is_there_is_kept(checkout: Path) -> None:
     """The database has its passwords, and they cannot be changed from here."""
-    status, log = make(checkout, "k8s-secrets", present="bellbuoy-database")
+    status, log = make(checkout, "k8s-secrets", present="secret bellbuoy-database")
     assert status == 0
     assert [line.split()[5] for line in log if " create secret generic " in line] == [
         "bellbuoy-api"
     ]
+
+
+def test_a_namespace_that_is_there_is_left_alone(checkout: Path) -> None:
+    """The overlay gave it more labels than the file has."""
+    status, log = make(checkout, "k8s-secrets", present="namespace bellbuoy")
+    assert status == 0
+    assert [line for line in log if "namespace.yaml" in line] == []
 
 
 def test_secrets_that_the_cluster_refuses_are_a_failure(checkout: Path) -> None:

@@ -79,7 +79,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
 
 def _opened(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.workloads():
-        expected = LISTENING[_app(workload["metadata"]["labels"])]
+        expected = LISTENING[workload["metadata"]["labels"][NAME]]
         if ports(workload) != expected:
             yield f"{label(workload)} opens {ports(workload)}"
 
@@ -117,10 +117,6 @@ def _served(manifests: Manifests) -> Iterator[str]:
             name = port.get("name")
             if port.get("targetPort") != name or opened.get(name) != port["port"]:
                 yield f"{label(service)}: {port}"
-
-
-def _app(found: dict[str, str]) -> str:
-    return found[NAME]
 
 
 @pytest.mark.parametrize("name", RENDERINGS)

@@ -1,5 +1,6 @@
 """The host: runs a service in supervised worker processes, with an admin port beside them."""
 
+import gc
 import math
 import sys
 from pathlib import Path
@@ -45,6 +46,9 @@ def run(service: Service, settings: HostSettings, *, port: int, admin_port: int)
     board = Scoreboard((*FAMILIES, *service.families), workers + 2)
     admin = Admin(service.name, settings, board)
     plan = Plan(service, admin, settings, listener, admin_listener, board)
+    # What is loaded now is for ever: no worker's collector need walk and so copy it, at the latest
+    # at its exit, which takes 0.03 instead of 0.12 s of processor time (measured).
+    gc.freeze()
     _Application(plan, workers + 1).run()
     sys.exit(1)  # the arbiter exits by itself
 

@@ -1,0 +1,1 @@
+"""Tests of the host, one file for each of its files."""

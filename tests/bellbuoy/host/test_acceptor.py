@@ -24,6 +24,7 @@ from bellbuoy.lifecycle import State
 from bellbuoy.metrics import Layout
 from bellbuoy.scoreboard import Scoreboard
 from tests.bellbuoy.host.services import Recorder
+from tests.waiting import soon
 
 
 class Listener(socket.socket):
@@ -66,9 +67,7 @@ class Bench:
 
     async def until_made(self, count: int) -> None:
         """Wait until so many protocols were made."""
-        async with asyncio.timeout(10):
-            while len(self.server.protocols) < count:
-                await asyncio.sleep(0.001)
+        await soon(lambda: len(self.server.protocols) >= count)
 
     @property
     def pauses(self) -> float:
@@ -173,9 +172,7 @@ async def test_a_pause_does_not_outlast_the_close(monkeypatch: pytest.MonkeyPatc
     async with bench(1000, errno.EMFILE, errno.EMFILE) as given:
         given.acceptor.start()
         with given.clients(1):
-            async with asyncio.timeout(10):
-                while not given.pauses:
-                    await asyncio.sleep(0.001)
+            await soon(lambda: given.pauses)
             await given.acceptor.close()
             assert given.pauses == 2
             await asyncio.sleep(0.05)  # the time in which a forgotten pause would end
@@ -191,7 +188,7 @@ async def test_any_other_error_is_loud() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "elsewhere", "state", "steps_back"),
+    "held, elsewhere, state, steps_back",
     [
         (100, 50, State.READY, True),
         (100, 95, State.READY, False),
@@ -252,7 +249,7 @@ class _Failing:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "soft", "expected"),
+    "wanted, soft, expected",
     [
         (10_000, 20_000, 10_000),
         (10_000, 1024, 1024 - RESERVED_DESCRIPTORS),

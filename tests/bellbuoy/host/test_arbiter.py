@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
+from unittest.mock import patch
 
 import gunicorn.arbiter
 import pytest
 from gunicorn.app.base import BaseApplication
 from gunicorn.errors import HaltServer
+from gunicorn.workers.workertmp import WorkerTmp
 from structlog.testing import capture_logs
 
 from bellbuoy.host import arbiter as module
@@ -38,26 +39,26 @@ class Mayfly(Worker):
 
     def __init__(self, pid: int) -> None:
         """Have a process id."""
-        self.pid = pid
+        self.pid: int = pid  # type: ignore[assignment]  # gunicorn: a text until the fork
         self.aborted = False
-        self.tmp = Closable()
+        self.tmp = Heart()
 
 
-class Closable:
-    """A heartbeat file."""
+class Heart(WorkerTmp):
+    """gunicorn's heartbeat, without its file."""
+
+    def __init__(self) -> None:
+        """Open nothing."""
 
     def close(self) -> None:
-        """Close."""
+        """Close nothing."""
 
 
 @pytest.fixture
 def arbiter() -> Iterator[Arbiter]:
-    """A supervisor that has forked nobody."""
-    with ExitStack() as stack:
-        plan = stack.enter_context(planned())
-        arbiter = Arbiter(Application(), plan)
-        arbiter.WORKERS = {}
-        yield arbiter
+    """A supervisor that has forked nobody; its class holds the workers."""
+    with planned() as plan, patch.object(Arbiter, "WORKERS", {}):
+        yield Arbiter(Application(), plan)
 
 
 def born(arbiter: Arbiter, pid: int, lived: float = 100.0) -> Mayfly:
@@ -115,7 +116,7 @@ def test_the_role_goes_to_whoever_comes_next(
 
 
 @pytest.mark.parametrize(
-    ("status", "aborted", "how"),
+    "status, aborted, how",
     [
         (KILLED, False, "signal"),
         (exit_status(1), False, "exit"),

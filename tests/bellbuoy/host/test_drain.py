@@ -10,6 +10,7 @@ from bellbuoy.host.drain import drain
 from bellbuoy.lifecycle import State
 from bellbuoy.scoreboard import Scoreboard, Slot
 from tests.bellbuoy.host.services import Recorder
+from tests.waiting import soon
 
 
 class Gate(Acceptor):
@@ -65,9 +66,7 @@ async def test_it_goes_on_accepting_for_the_delay(slot: Slot) -> None:
 async def test_what_takes_too_long_is_cut(slot: Slot) -> None:
     """And it says that not everything was finished."""
     server = Recorder()
-    finished = await drain(
-        server, Gate(server, slot), slot, asyncio.Event(), delay=0.0, most=0.01
-    )
+    finished = await drain(server, Gate(server, slot), slot, asyncio.Event(), delay=0.0, most=0.01)
     assert not finished
     assert server.asked == [*ORDER, "abort"]
 
@@ -82,8 +81,7 @@ async def test_a_hurry_leaves_a_moment_to_finish(
     draining = asyncio.ensure_future(
         drain(server, Gate(server, slot), slot, hurry, delay=0.0, most=60.0)
     )
-    while server.asked != ORDER:
-        await asyncio.sleep(0)
+    await soon(lambda: server.asked == ORDER)
     server.drained.set()
     assert await draining
     assert server.asked == ORDER

@@ -30,7 +30,10 @@ def board() -> Scoreboard:
     board = Scoreboard((FLOATS, ADRIFT, DEPTH), 5)
     board.supervisor = os.getpid()
     for slot, admin, state in zip(
-        board.workers, (True, False, False), (State.READY, State.READY, State.DRAINING), strict=False
+        board.workers,
+        (True, False, False),
+        (State.READY, State.READY, State.DRAINING),
+        strict=False,
     ):
         slot.take(admin=admin)
         slot.pid = os.getpid()

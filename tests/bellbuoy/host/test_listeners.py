@@ -26,7 +26,7 @@ def test_a_listener_does_not_block() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "name", "value"),
+    "level, name, value",
     [
         (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -57,7 +57,7 @@ def test_a_port_in_use_says_which_and_what_chooses_another() -> None:
 
 def test_a_name_that_does_not_resolve_says_so() -> None:
     """The resolver's own words."""
-    with pytest.raises(EnvironmentFault, match="cannot listen on no-such-host.invalid port 0: "):
+    with pytest.raises(EnvironmentFault, match=r"^cannot listen on no-such-host\.invalid port 0: "):
         listen("no-such-host.invalid", 0, 5, "BUOY_X_PORT")
 
 

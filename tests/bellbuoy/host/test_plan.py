@@ -38,7 +38,7 @@ def test_a_worker_for_each_cpu_we_may_use_unless_set(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("quota", "expected"),
+    "quota, expected",
     [
         (None, 8),  # no cgroup v2
         ("max 100000\n", 8),

@@ -14,6 +14,7 @@ from bellbuoy.instruments import Instruments
 from bellbuoy.monitor import AsyncMonitor
 from bellbuoy.scoreboard import Scoreboard, Slot
 from bellbuoy.taskview import WorkerText
+from tests.waiting import soon
 
 
 class Bench:
@@ -35,13 +36,12 @@ class Bench:
             os.getppid() if supervisor is None else supervisor,
             self._notify,
             self._orphaned,
+            interval=0.001,
         )
 
     async def until(self, flushes: int) -> None:
         """Wait for so many beats."""
-        async with asyncio.timeout(10):
-            while self.flushes < flushes:
-                await asyncio.sleep(0.001)
+        await soon(lambda: self.flushes >= flushes)
 
     @property
     def text(self) -> WorkerText:
@@ -60,8 +60,8 @@ class Bench:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pulse for tests."""
-    monkeypatch.setattr(module, "INTERVAL", 0.001)
+    """Every tenth beat does what once a second is enough for."""
+    monkeypatch.setattr(module, "SLOW", 0.01)
 
 
 async def test_it_beats_and_publishes_as_long_as_the_loop_turns() -> None:

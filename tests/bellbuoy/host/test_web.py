@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from bellbuoy import timeouts
 from bellbuoy.host.web import HttpServer, serve
 from tests.bellbuoy.host.listening import Client, client, listening
+from tests.waiting import soon
 
 GO = web.AppKey("go", asyncio.Event)
 
@@ -57,9 +58,7 @@ class Site:
 
     async def until_open(self, count: int) -> None:
         """Wait until so many connections are open."""
-        async with asyncio.timeout(10):
-            while self.server.connections != count:
-                await asyncio.sleep(0.001)
+        await soon(lambda: self.server.connections == count)
 
 
 @asynccontextmanager

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, suppress
 from types import FrameType
 
 import pytest
@@ -15,24 +16,22 @@ from bellbuoy.lifecycle import State
 from bellbuoy.scoreboard import Scoreboard
 from tests.bellbuoy.host.plans import planned
 from tests.bellbuoy.host.services import Recorder
+from tests.waiting import soon
 
 
 @pytest.fixture
-def worker() -> Worker:
+def worker() -> Iterator[Worker]:
     """A worker with a slot, in no process of its own."""
-    with ExitStack() as stack:
-        plan = stack.enter_context(planned())
+    with planned() as plan:
         worker: Worker = object.__new__(Worker)
         worker.plan = plan
         worker.slot = plan.board.workers[0]
-        return worker
+        yield worker
 
 
 async def until(worker: Worker, state: State) -> None:
     """Wait until the world sees the worker in ``state``."""
-    async with asyncio.timeout(10):
-        while worker.slot.state is not state:
-            await asyncio.sleep(0.001)
+    await soon(lambda: worker.slot.state is state)
 
 
 class Hesitant(Recorder):
@@ -132,33 +131,36 @@ async def test_resources_that_do_not_close_are_left(monkeypatch: pytest.MonkeyPa
     assert [event["event"] for event in events] == ["resources did not close"]
 
 
-async def test_tasks_that_are_left_are_cancelled() -> None:
-    """Nobody waits for them."""
-    task = asyncio.ensure_future(asyncio.Event().wait())
-    await asyncio.sleep(0)
-    assert await module._end_tasks()
-    assert task.cancelled()
+def test_tasks_that_are_left_are_cancelled() -> None:
+    """Nobody waits for them; in a loop of its own, because the test's runner is a task, too."""
+
+    async def leave() -> tuple[bool, bool]:
+        task = asyncio.ensure_future(asyncio.Event().wait())
+        await asyncio.sleep(0)
+        return await module._end_tasks(), task.cancelled()
+
+    assert asyncio.run(leave()) == (True, True)
 
 
-async def test_a_task_that_swallows_its_cancellation_is_told_of(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_task_that_swallows_its_cancellation_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process must leave without it."""
     monkeypatch.setattr(timeouts, "HURRY", 0.01)
-    over = asyncio.Event()
 
-    async def stay() -> None:
+    async def stay(over: asyncio.Event) -> None:
         while not over.is_set():
-            try:
+            with suppress(asyncio.CancelledError):
                 await over.wait()
-            except asyncio.CancelledError:
-                continue
 
-    task = asyncio.ensure_future(stay())
-    await asyncio.sleep(0)
-    assert not await module._end_tasks()
-    over.set()
-    await task
+    async def leave() -> bool:
+        over = asyncio.Event()
+        task = asyncio.ensure_future(stay(over))
+        await asyncio.sleep(0)
+        ended = await module._end_tasks()
+        over.set()
+        await task
+        return ended
+
+    assert asyncio.run(leave()) is False
 
 
 def test_an_abort_leaves_even_when_it_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
