@@ -81,7 +81,7 @@ images-offline: ## Build the base images from Debian's packages, for want of a r
 
 .PHONY: test-stack
 test-stack: $(VENV)/dev.txt ## Test the containers for real; needs Docker
-	@$(PY) -m pytest tests/stack $(ARGS)
+	@$(PY) -m pytest tests/stack --timeout 600 $(ARGS)
 
 # Kubernetes. OVERLAY names one of k8s/overlays; kubectl's own context says which cluster.
 OVERLAY ?= dev

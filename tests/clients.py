@@ -34,10 +34,10 @@ def connected(address: Address, count: int) -> Iterator[list[socket.socket]]:
 
 def read_exactly(connection: socket.socket, count: int) -> bytes:
     """Return the next ``count`` bytes, fewer at the end."""
-    data = b""
+    data = bytearray()
     while len(data) < count and (piece := connection.recv(count - len(data))):
         data += piece
-    return data
+    return bytes(data)
 
 
 def is_echoed(connection: socket.socket, data: bytes = b"ping") -> bool:
@@ -52,6 +52,11 @@ def is_served(connection: socket.socket) -> bool:
         return is_echoed(connection)
     except ConnectionError:
         return False
+
+
+def open_wide(connection: socket.socket) -> None:
+    """Let the kernel buffer as much as it likes: a small window would take its time."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
 
 
 def fill(connection: socket.socket, is_full: Callable[[], bool]) -> int:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -138,6 +139,11 @@ async def test_a_killed_worker_takes_only_its_own_connections_along(loop: str) -
         assert await asyncio.to_thread(program.stop) == 0
 
 
+def are_gone(program: Program, pids: set[int]) -> bool:
+    """Return whether none of these processes is alive."""
+    return not pids & {*program.alive()}
+
+
 def test_traffic_does_not_notice_a_killed_admin_process(loop: str) -> None:
     """It is back within two seconds, with every number it had."""
     with running("echo", {"BUOY_LOOP": loop}, complaints=["worker died"]) as program:
@@ -163,7 +169,7 @@ def test_every_process_killed_at_once_and_again(loop: str) -> None:
             victims = {*program.await_workers(2), *program.admin()}
             for pid in victims:
                 os.kill(pid, signal.SIGKILL)
-            eventually(lambda victims=victims: not victims & {*program.alive()})
+            eventually(partial(are_gone, program, victims))
         program.await_workers(2)
         with connect(program.address) as client:
             assert is_echoed(client)

@@ -15,6 +15,7 @@ from tests.clients import (
     connected,
     fill,
     is_echoed,
+    open_wide,
     pattern,
     read_exactly,
     reset,
@@ -106,6 +107,7 @@ def test_a_slow_reader_gets_all_that_was_taken_from_it(loop: str) -> None:
             eventually(
                 lambda: program.metrics().value("echo_connections_closed_total", **drained) == 1
             )
+            open_wide(slow)
             received = 0
             while piece := slow.recv(65536):
                 assert piece == pattern(received, len(piece))

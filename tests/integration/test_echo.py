@@ -13,6 +13,7 @@ from tests.clients import (
     fill,
     is_echoed,
     is_served,
+    open_wide,
     pattern,
     read_exactly,
     reset,
@@ -111,6 +112,7 @@ def test_a_client_that_does_not_read_is_not_read_from(loop: str) -> None:
             assert 0 < held <= high_water + 256 * 1024
             with connect(program.address) as other:
                 assert is_echoed(other)
+            open_wide(slow)
             assert read_exactly(slow, sent) == pattern(0, sent)
             assert is_echoed(slow)
         assert program.stop() == 0
