@@ -12,7 +12,7 @@ MAX_BODY = 64 * 1024
 
 
 def application(status: Status, users: UserRoutes, gate: Gate) -> web.Application:
-    """Return the application; each template also stands in :data:`api.telemetry.ROUTES`."""
+    """Return the application."""
     app = web.Application(client_max_size=MAX_BODY)
     app.add_routes(
         [

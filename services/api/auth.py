@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from api.problem import Problem
+from bellbuoy.host.web import Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

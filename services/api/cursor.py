@@ -6,7 +6,7 @@ They are opaque so that what they hold may change; today it is the last id.
 import base64
 import binascii
 
-from api.problem import Problem
+from bellbuoy.host.web import Problem
 
 _BYTES = 8
 

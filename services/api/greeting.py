@@ -5,7 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
-from api.problem import Problem
+from bellbuoy.host.web import Problem
 
 MAX_NAME = 128
 """Characters of a name."""

@@ -3,17 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from api import schema, telemetry
+from api import schema
 from api.app import application
 from api.auth import Gate
-from api.server import HttpServer, serving
 from api.settings import ApiSettings
 from api.status import Status
-from api.telemetry import HttpMetrics
-from api.traffic import Traffic
 from api.users import OPERATIONS, UserRoutes, Users
 from bellbuoy.database import DatabasePool, families
-from bellbuoy.host import Worker
+from bellbuoy.host import Worker, web
 from bellbuoy.metrics import Family
 from bellbuoy.settings import read_secret
 
@@ -30,7 +27,7 @@ class ApiService:
     """
 
     name = "api"
-    families: Sequence[Family] = (*telemetry.FAMILIES, *families(OPERATIONS))
+    families: Sequence[Family] = (*web.FAMILIES, *families(OPERATIONS))
 
     def __init__(self, settings: ApiSettings) -> None:
         """Read the secrets; open nothing yet."""
@@ -40,14 +37,13 @@ class ApiService:
         self._schema = schema.migrations().latest
 
     @asynccontextmanager
-    async def open(self, worker: Worker) -> AsyncIterator[HttpServer]:
+    async def open(self, worker: Worker) -> AsyncIterator[web.HttpServer]:
         """Open the api in a worker; PostgreSQL need not be there."""
-        metrics, traffic = HttpMetrics(worker.instruments), Traffic()
-        worker.instruments.before_flush(lambda: metrics.in_flight.set(traffic.in_flight))
+        traffic = web.Traffic()
         async with self._database(worker) as database:
             users = UserRoutes(Users(database, worker.monitor))
             app = application(Status(traffic), users, self._gate)
-            async with serving(app, traffic, metrics, database.compatible) as server:
+            async with web.serve(app, worker.instruments, traffic, database.compatible) as server:
                 yield server
 
     def _database(self, worker: Worker) -> DatabasePool:

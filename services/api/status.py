@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from api.traffic import Traffic
 from bellbuoy import __version__
+from bellbuoy.host.web import Traffic
 
 _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _VERSION = b'{"service":"api","version":"%s"}\n' % __version__.encode()

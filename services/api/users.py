@@ -12,8 +12,8 @@ import msgspec
 from aiohttp import web
 
 from api import cursor
-from api.problem import Problem
 from bellbuoy.database import DatabasePool
+from bellbuoy.host.web import Problem
 from bellbuoy.monitor import AsyncMonitor
 
 GET: Final = "users.get"

@@ -10,13 +10,10 @@ from typing import Any, Self
 import msgspec
 from aiohttp import web
 
-from api import telemetry
-from api.server import HttpServer, serving
 from api.service import ApiService
 from api.settings import ApiSettings
-from api.telemetry import HttpMetrics
-from api.traffic import Traffic
 from bellbuoy.host import Worker
+from bellbuoy.host.web import HttpServer, Traffic, serve, telemetry
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
 from bellbuoy.monitor import AsyncMonitor
@@ -111,9 +108,13 @@ class Served:
 
     server: HttpServer
     address: Address
-    metrics: HttpMetrics
     instruments: Instruments
     monitor: AsyncMonitor
+
+    @property
+    def metrics(self) -> telemetry.HttpMetrics:
+        """What was counted so far."""
+        return telemetry.HttpMetrics(self.instruments)
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
@@ -150,16 +151,11 @@ class Served:
 async def served_app(app: web.Application, traffic: Traffic | None = None) -> AsyncIterator[Served]:
     """Serve an application within the middleware."""
     instruments = Instruments(Layout(telemetry.FAMILIES))
-    metrics = HttpMetrics(instruments)
-
-    async def ready() -> None:
-        pass
-
     async with (
-        serving(app, traffic or Traffic(), metrics, ready) as server,
+        serve(app, instruments, traffic) as server,
         _listening(server) as address,
     ):
-        yield Served(server, address, metrics, instruments, AsyncMonitor())
+        yield Served(server, address, instruments, AsyncMonitor())
 
 
 @asynccontextmanager
@@ -169,7 +165,7 @@ async def served_api(settings: ApiSettings) -> AsyncIterator[Served]:
     instruments = Instruments(Layout(service.families))
     worker = Worker(instruments, AsyncMonitor())
     async with service.open(worker) as server, _listening(server) as address:
-        yield Served(server, address, HttpMetrics(instruments), instruments, worker.monitor)
+        yield Served(server, address, instruments, worker.monitor)
 
 
 def api_settings(folder: Path, database: Mapping[str, str] | None = None) -> ApiSettings:

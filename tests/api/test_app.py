@@ -4,20 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api import telemetry
-from api.app import application
-from api.auth import Gate
-from api.status import Status
-from api.traffic import Traffic
-from api.users import UserRoutes
 from tests.api.serving import AUTHORIZED, Reply, api_settings, served_api
-
-
-def test_every_template_is_a_label() -> None:
-    """A route that the metrics do not know would fail when it is first counted."""
-    app = application(Status(Traffic()), UserRoutes(None), Gate("x"))  # type: ignore[arg-type]  # not asked
-    templates = {resource.canonical for resource in app.router.resources()}
-    assert templates | {telemetry.NO_ROUTE} == set(telemetry.ROUTES)
 
 
 def is_problem(reply: Reply) -> bool:

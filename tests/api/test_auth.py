@@ -3,7 +3,7 @@
 import pytest
 
 from api.auth import Gate
-from api.problem import Problem
+from bellbuoy.host.web.problem import Problem
 
 SECRET = "geheim ist's nicht, doch lang"  # noqa: S105
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.cursor import decode, encode
-from api.problem import Problem
+from bellbuoy.host.web.problem import Problem
 
 
 @given(st.integers(0, (1 << 63) - 1))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.greeting import MAX_NAME, decode_name
-from api.problem import Problem
+from bellbuoy.host.web.problem import Problem
 
 PRINTABLE = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=MAX_NAME)
 

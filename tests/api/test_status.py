@@ -4,7 +4,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from api.status import Status
-from api.traffic import Traffic
+from bellbuoy.host.web.traffic import Traffic
 
 
 def shown(response: web.Response) -> tuple[int, object]:

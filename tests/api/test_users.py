@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.problem import Problem
 from api.users import DEFAULT_LIMIT, MAX_LIMIT, User, parse_id, parse_limit
+from bellbuoy.host.web.problem import Problem
 
 
 @given(st.integers(1, (1 << 63) - 1))

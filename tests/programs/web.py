@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bellbuoy import host
-from bellbuoy.host.web import serve
+from bellbuoy.host.web import FAMILIES, serve
 from bellbuoy.metrics import counter
 from bellbuoy.settings import HostSettings, Port, load
 
@@ -29,7 +29,7 @@ class Web:
     """The service."""
 
     name = "web"
-    families = (REQUESTS,)
+    families = (REQUESTS, *FAMILIES)
 
     @asynccontextmanager
     async def open(self, worker: host.Worker) -> AsyncIterator[host.Server]:
@@ -69,7 +69,7 @@ class Web:
                 web.get("/stay", stay),
             ]
         )
-        async with serve(app) as server:
+        async with serve(app, worker.instruments) as server:
             yield server
 
 

@@ -10,14 +10,13 @@ from contextlib import asynccontextmanager
 
 import msgspec
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 
 from bellbuoy.host.exposition import SnapshotCollector, render
 from bellbuoy.host.probes import is_live, is_ready
-from bellbuoy.host.problem import problem
 from bellbuoy.host.service import Server, Worker
-from bellbuoy.host.web import serve
-from bellbuoy.metrics import Family
+from bellbuoy.host.web import FAMILIES, serve
+from bellbuoy.instruments import Instruments
+from bellbuoy.metrics import Family, Layout
 from bellbuoy.scoreboard import Scoreboard
 from bellbuoy.settings import HostSettings
 from bellbuoy.snapshot import Snapshot, take
@@ -45,7 +44,7 @@ class Admin:
     @asynccontextmanager
     async def open(self, _: Worker) -> AsyncIterator[Server]:
         """Serve the routes."""
-        app = web.Application(middlewares=[_problems])
+        app = web.Application()
         app.add_routes(
             [
                 web.get("/livez", self._livez),
@@ -54,7 +53,8 @@ class Admin:
                 web.get("/tasks", self._tasks),
             ]
         )
-        async with serve(app) as server:
+        # Its own requests are nobody's traffic.
+        async with serve(app, Instruments(Layout(FAMILIES))) as server:
             yield server
 
     async def _livez(self, _: web.Request) -> web.Response:
@@ -82,12 +82,3 @@ def _json(value: object, status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(value) + b"\n", status=status, content_type="application/json"
     )
-
-
-@web.middleware
-async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        allow = {"Allow": error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else None
-        return problem(error.status, f"No {request.method} {request.path} here.", allow)

@@ -98,7 +98,7 @@ async def test_what_is_not_there_is_a_problem(board: Scoreboard) -> None:
     status, head, body = await ask(board, "/")
     assert status == 404
     assert "application/problem+json" in head
-    assert json.loads(body)["detail"] == "No GET / here."
+    assert json.loads(body)["detail"] == "There is nothing at this path."
 
 
 async def test_nothing_can_be_written(board: Scoreboard) -> None:

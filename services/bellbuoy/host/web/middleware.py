@@ -15,9 +15,9 @@ from typing import cast
 import structlog
 from aiohttp import web
 
-from api.problem import Problem, translate, unavailable
-from api.telemetry import NO_ROUTE, HttpMetrics
-from api.traffic import Traffic
+from bellbuoy.host.web.problem import Problem, translate, unavailable
+from bellbuoy.host.web.telemetry import NO_ROUTE, HttpMetrics
+from bellbuoy.host.web.traffic import Traffic
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -29,7 +29,7 @@ SLOW = 1.0
 # What UUIDs, ULIDs and trace ids consist of; anything else might be an attack on a log.
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
-_log = structlog.get_logger("api")
+_log = structlog.get_logger("bellbuoy.host.web")
 
 
 class Middleware:

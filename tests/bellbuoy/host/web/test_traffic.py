@@ -2,7 +2,7 @@
 
 import asyncio
 
-from api.traffic import Traffic
+from bellbuoy.host.web.traffic import Traffic
 
 
 class Clock:

@@ -5,8 +5,8 @@ from http import HTTPStatus
 import pytest
 from aiohttp import web
 
-from api.problem import Problem, translate, unavailable
 from bellbuoy.errors import DatabaseUnavailable, QueryFailed
+from bellbuoy.host.web.problem import Problem, translate, unavailable
 from tests.api.serving import Reply
 
 

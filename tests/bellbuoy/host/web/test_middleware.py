@@ -7,10 +7,10 @@ import structlog.testing
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from api import middleware
-from api.middleware import identify
-from api.traffic import Traffic
 from bellbuoy.errors import DatabaseUnavailable
+from bellbuoy.host.web import middleware
+from bellbuoy.host.web.middleware import identify
+from bellbuoy.host.web.traffic import Traffic
 from tests.api.serving import served_app
 
 

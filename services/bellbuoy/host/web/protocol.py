@@ -11,10 +11,10 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from api.middleware import SERVER, say_goodbye
-from api.problem import INTERNAL, Problem
-from api.telemetry import HttpMetrics
 from bellbuoy import timeouts
+from bellbuoy.host.web.middleware import SERVER, say_goodbye
+from bellbuoy.host.web.problem import INTERNAL, Problem
+from bellbuoy.host.web.telemetry import HttpMetrics
 
 KEEP_ALIVE = 75.0
 """Seconds an idle connection stays open, the first request included: longer than the 60 s that
@@ -33,7 +33,7 @@ MAX_FIELDS = 64
 WRITE_STALL = timeouts.REQUEST
 """Seconds for which a client may leave answers unread before it is cut."""
 
-_log = structlog.get_logger("api.protocol")
+_log = structlog.get_logger("bellbuoy.host.web.protocol")
 
 
 class HttpProtocol(RequestHandler):

@@ -6,8 +6,8 @@ import pytest
 import structlog.testing
 from aiohttp import web
 
-from api import server
 from bellbuoy import timeouts
+from bellbuoy.host.web import server
 from tests.api.serving import served_app
 
 

@@ -7,12 +7,13 @@ from typing import cast
 
 from aiohttp import web
 
-from api.middleware import Handler, Middleware
-from api.protocol import HttpProtocol
-from api.telemetry import HttpMetrics
-from api.traffic import Traffic
 from bellbuoy import timeouts
 from bellbuoy.host.service import Server
+from bellbuoy.host.web.middleware import Handler, Middleware
+from bellbuoy.host.web.protocol import HttpProtocol
+from bellbuoy.host.web.telemetry import METHODS, HttpMetrics
+from bellbuoy.host.web.traffic import Traffic
+from bellbuoy.instruments import Instruments
 
 LOOK = 0.05
 """Seconds between two looks at what is left of a drain."""
@@ -87,29 +88,35 @@ class HttpServer(Server):
                 connection.force_close()
 
 
+async def at_once() -> None:
+    """Be ready."""
+
+
 @asynccontextmanager
-async def serving(
+async def serve(
     app: web.Application,
-    traffic: Traffic,
-    metrics: HttpMetrics,
-    ready: Callable[[], Awaitable[None]],
+    instruments: Instruments,
+    traffic: Traffic | None = None,
+    ready: Callable[[], Awaitable[None]] = at_once,
 ) -> AsyncIterator[HttpServer]:
-    """Run an application, surrounded by the middleware.
+    """Run an application, surrounded by the middleware, and yield its server.
 
     Args:
         app: What answers.
-        traffic: Where its requests in flight are noted.
-        metrics: Where they are counted.
+        instruments: Where it is counted; with :data:`~bellbuoy.host.web.FAMILIES`.
+        traffic: Where its requests in flight are noted, if the application wants to know.
         ready: Returns once traffic may be sent here.
 
     Shutdown: what is still in flight is cancelled; the host has drained before.
     """
+    traffic = traffic or Traffic()
+    metrics = _metrics(app, instruments, traffic)
     runner = web.AppRunner(app, shutdown_timeout=CLEANUP)
     await runner.setup()
     manager = cast("web.Server", runner.server)
     handler = Middleware(cast("Handler", manager.request_handler), traffic, metrics)
     manager.request_handler = handler  # type: ignore[assignment]  # aiohttp types BaseRequest
-    sweep = asyncio.create_task(traffic.sweep(), name="api.deadlines")
+    sweep = asyncio.create_task(traffic.sweep(), name="http.deadlines")
     try:
         yield HttpServer(manager, traffic, metrics, ready)
     finally:
@@ -117,3 +124,12 @@ async def serving(
         with suppress(asyncio.CancelledError):
             await sweep
         await runner.cleanup()
+
+
+def _metrics(app: web.Application, instruments: Instruments, traffic: Traffic) -> HttpMetrics:
+    metrics = HttpMetrics(instruments)
+    instruments.before_flush(lambda: metrics.in_flight.set(traffic.in_flight))
+    for route in app.router.routes():
+        if route.resource is not None and route.method in METHODS:
+            metrics.declare(route.method, route.resource.canonical)
+    return metrics

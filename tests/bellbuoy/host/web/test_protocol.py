@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
-from api import protocol
-from api.protocol import HttpProtocol, explain
+from bellbuoy.host.web import protocol
+from bellbuoy.host.web.protocol import HttpProtocol, explain
 from tests.api.serving import Served, served_app
 
 GET = b"GET / HTTP/1.1\r\nHost: t\r\n"

@@ -1,0 +1,12 @@
+"""HTTP on the host: an aiohttp application as a server that is bounded, counted and drained.
+
+aiohttp's own sites and gunicorn workers are not used: they call ``listen()`` with a backlog of
+128, wait twice for the shutdown, and know no drain that tells clients to go elsewhere.
+"""
+
+from bellbuoy.host.web.problem import Problem
+from bellbuoy.host.web.server import HttpServer, serve
+from bellbuoy.host.web.telemetry import FAMILIES
+from bellbuoy.host.web.traffic import Traffic
+
+__all__ = ["FAMILIES", "HttpServer", "Problem", "Traffic", "serve"]
