@@ -118,6 +118,6 @@ def test_unknown_pages_of_the_admin_port_are_problems() -> None:
         answer = program.get("/nothing")
         assert answer.status == 404
         assert answer.headers["Content-Type"] == "application/problem+json"
-        assert answer.json()["detail"] == "No GET /nothing here."
+        assert answer.json()["detail"] == "There is nothing at this path."
         assert "Server" not in answer.headers
         assert program.stop() == 0

@@ -1,6 +1,7 @@
 """The stack, started once as a user starts it, with `make up`, and gone after `make down`."""
 
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,9 @@ OFFLINE = {
     "POSTGRES_IMAGE": "bellbuoy-offline/postgres",
     "PROMETHEUS_IMAGE": "bellbuoy-offline/prometheus",
 }
+
+# What is meant for the make that started us, or for another project of compose.
+FOREIGN = re.compile(r"MAKE|MFLAGS$|ARGS$|COMPOSE_|PUBLISH_ADDRESS$")
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
@@ -42,10 +46,11 @@ def stack(
 ) -> Iterator[Stack]:
     """echo, api, PostgreSQL and Prometheus, all healthy."""
     environ = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not FOREIGN.match(name)},
         **images,
         **free_ports(),
         "COMPOSE_PROJECT_NAME": PROJECT,
+        "COMPOSE_DISABLE_ENV_FILE": "true",
         "SECRETS_DIR": str(tmp_path_factory.mktemp("secrets")),
         "TAG": "test",
     }

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 import asyncpg
@@ -18,6 +18,9 @@ PATIENCE = 60.0
 
 LOOK = 0.25
 """Seconds between two tries."""
+
+CLOSE = 1.0
+"""Seconds for saying goodbye."""
 
 R = TypeVar("R")
 
@@ -103,4 +106,6 @@ async def direct(
     try:
         yield connection
     finally:
-        await connection.close(timeout=LOOK)
+        # What the job did is done; a goodbye that fails must not make it look undone.
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await connection.close(timeout=CLOSE)

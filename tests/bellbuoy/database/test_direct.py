@@ -10,6 +10,7 @@ from bellbuoy.errors import EnvironmentFault
 from onebox import roles
 from tests.bellbuoy.database.pools import nowhere, settings_for
 from tests.postgres import Database, database, postgres
+from tests.proxy import proxy
 
 __all__ = ["database", "postgres"]
 
@@ -49,6 +50,17 @@ async def test_a_role_that_may_not_log_in_is_not_tried_again(database: Database)
     with pytest.raises(EnvironmentFault, match="password authentication failed"):
         async with direct(crossed, "test"):
             pass
+
+
+@pytest.mark.slow
+async def test_a_goodbye_that_fails_is_no_failure_of_the_job(database: Database) -> None:
+    """The server may be gone, or slow, by then."""
+    async with (
+        proxy(("127.0.0.1", database.port)) as link,
+        direct(settings_for(database, address=link.address), "test") as connection,
+    ):
+        assert await connection.fetchval("SELECT 1") == 1
+        link.silence()
 
 
 async def test_a_job_has_no_statement_timeout(database: Database) -> None:
