@@ -49,6 +49,10 @@ docs: $(VENV)/dev.txt ## Write docs/configuration.md from the settings classes
 bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=monitor is bench/monitor.py
 	@PYTHONPATH=services $(PY) -m bench.$(BENCH) $(ARGS)
 
+.PHONY: bench-echo
+bench-echo: $(VENV)/dev.txt ## Measure the echo service beside its peers; takes about six minutes
+	@PYTHONPATH=services $(PY) -m bench.echo $(ARGS)
+
 # Containers. COMPOSE_PROFILES=observability adds Prometheus and Grafana to what `make up` starts;
 # the other commands know them anyway.
 COMPOSE := docker compose
