@@ -119,5 +119,5 @@ def test_unknown_pages_of_the_admin_port_are_problems() -> None:
         assert answer.status == 404
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.json()["detail"] == "There is nothing at this path."
-        assert "Server" not in answer.headers
+        assert answer.headers["Server"] == "bellbuoy"
         assert program.stop() == 0

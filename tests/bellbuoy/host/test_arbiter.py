@@ -1,5 +1,6 @@
 """The supervisor's decisions, with workers that never lived; the rest is in tests/integration."""
 
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -7,51 +8,21 @@ from unittest.mock import patch
 
 import gunicorn.arbiter
 import pytest
-from gunicorn.app.base import BaseApplication
 from gunicorn.errors import HaltServer
-from gunicorn.workers.workertmp import WorkerTmp
 from structlog.testing import capture_logs
 
+from bellbuoy import timeouts
 from bellbuoy.host import arbiter as module
 from bellbuoy.host.arbiter import BOOT_ATTEMPTS, Arbiter, announce, assign_slot
 from bellbuoy.host.families import DEATHS
-from bellbuoy.host.gunicornlog import Logger
-from bellbuoy.host.worker import BOOT_ERROR, Worker
+from bellbuoy.host.worker import BOOT_ERROR
 from bellbuoy.lifecycle import State
 from bellbuoy.metrics import Layout
 from bellbuoy.scoreboard import Slot
 from bellbuoy.snapshot import take
 from bellbuoy.taskmetrics import FINISHED, STARTED
+from tests.bellbuoy.host.mayflies import Application, Children, Mayfly, born
 from tests.bellbuoy.host.plans import planned
-
-
-class Application(BaseApplication):
-    """As much of gunicorn's configuration as an arbiter needs."""
-
-    def load_config(self) -> None:
-        """Three workers, our log."""
-        self.cfg.set("workers", 3)
-        self.cfg.set("logger_class", Logger)
-
-
-class Mayfly(Worker):
-    """A worker that was forked and is dead."""
-
-    def __init__(self, pid: int) -> None:
-        """Have a process id."""
-        self.pid: int = pid  # type: ignore[assignment]  # gunicorn: a text until the fork
-        self.aborted = False
-        self.tmp = Heart()
-
-
-class Heart(WorkerTmp):
-    """gunicorn's heartbeat, without its file."""
-
-    def __init__(self) -> None:
-        """Open nothing."""
-
-    def close(self) -> None:
-        """Close nothing."""
 
 
 @pytest.fixture
@@ -59,16 +30,6 @@ def arbiter() -> Iterator[Arbiter]:
     """A supervisor that has forked nobody; its class holds the workers."""
     with planned() as plan, patch.object(Arbiter, "WORKERS", {}):
         yield Arbiter(Application(), plan)
-
-
-def born(arbiter: Arbiter, pid: int, lived: float = 100.0) -> Mayfly:
-    """Return a worker that was forked ``lived`` seconds ago."""
-    worker = Mayfly(pid)
-    assign_slot(arbiter, worker)
-    worker.slot.pid = pid
-    worker.slot.born = time.time() - lived
-    arbiter.WORKERS[pid] = worker
-    return worker
 
 
 def reap(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch, *deaths: tuple[int, int]) -> None:
@@ -281,3 +242,49 @@ def test_the_layout_has_room_for_every_slot(arbiter: Arbiter) -> None:
     """One for each process, and one for the supervisor, which counts deaths."""
     assert len(arbiter.plan.board.slots) == 4
     assert isinstance(arbiter.plan.board.layout, Layout)
+
+
+def stop(
+    arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch, deadly: signal.Signals, within: float
+) -> list[tuple[int, str]]:
+    """Stop two workers that die of one signal only; return who was told what."""
+    children = Children(deadly)
+    monkeypatch.setattr(module, "_dead_children", children.reap)
+    monkeypatch.setattr(arbiter, "kill_worker", children.kill)
+    monkeypatch.setattr(arbiter, "murder_workers", lambda: None)
+    monkeypatch.setattr(timeouts, "supervisor", lambda *_: within)
+    for pid in (11, 12):
+        born(arbiter, pid)
+    with capture_logs():
+        arbiter.stop()
+    return children.told
+
+
+def test_a_stop_tells_everybody_once(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it waits; its own copies of the listeners are closed, and it shows that it stops."""
+    told = stop(arbiter, monkeypatch, signal.SIGTERM, within=10.0)
+    assert told == [(11, "SIGTERM"), (12, "SIGTERM")]
+    assert arbiter.WORKERS == {}
+    assert arbiter.plan.board.stopping
+    assert arbiter.plan.listener.fileno() == arbiter.plan.admin_listener.fileno() == -1
+
+
+def test_a_second_signal_hurries_everybody(
+    arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, however many there are; another signal hurries nobody."""
+    monkeypatch.setattr(module, "REPEAT", 0.0)
+    for number in (signal.SIGHUP, signal.SIGWINCH, signal.SIGINT, signal.SIGTERM):
+        arbiter.SIG_QUEUE.put(number)
+    told = stop(arbiter, monkeypatch, signal.SIGQUIT, within=10.0)
+    assert told == [(11, "SIGTERM"), (12, "SIGTERM"), (11, "SIGQUIT"), (12, "SIGQUIT")]
+
+
+def test_a_second_signal_at_once_is_the_first_again(
+    arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal and a wrapper both deliver it; and what does not stop in time is killed."""
+    arbiter.SIG_QUEUE.put(signal.SIGINT)
+    told = stop(arbiter, monkeypatch, signal.SIGQUIT, within=0.1)
+    assert told == [(11, "SIGTERM"), (12, "SIGTERM"), (11, "SIGKILL"), (12, "SIGKILL")]
+    assert arbiter.WORKERS == {}
