@@ -71,4 +71,4 @@ class QueryFailed(BellbuoyError):
 
 
 class SchemaError(BellbuoyError):
-    """Migrations that cannot be applied: a gap, an edited file, a newer database."""
+    """Migrations that cannot be applied: a gap, an edited or missing file."""

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from bellbuoy import timeouts
 from bellbuoy.errors import SettingsError
 
 PREFIX = "BUOY_"
@@ -95,8 +96,8 @@ class HostSettings(Settings):
     ] = 0.0
     drain_timeout_seconds: Annotated[
         float,
-        Meta(gt=0, le=600, description="How long work in flight may take after the last accept."),
-    ] = 20.0
+        Meta(ge=0.1, le=600, description="How long work in flight may take after the last accept."),
+    ] = timeouts.DRAIN
     watchdog_seconds: Annotated[
         float,
         Meta(ge=2, le=600, description="A worker that shows no sign of life for so long dies."),

@@ -10,6 +10,9 @@ from echo.connection import EchoConnection
 from echo.families import CLOSED, DURATION, MESSAGES, PAUSES, RECEIVED, SENT
 from echo.settings import EchoSettings
 
+LAST_LOOK = 0.05
+"""Seconds to read, once nobody else comes, what clients sent before we stop."""
+
 
 class EchoServer(Server):
     """Keeps every connection, counts what they moved, and closes those that do not.
@@ -53,6 +56,8 @@ class EchoServer(Server):
 
     async def drain(self) -> None:
         """Finish every connection; a client that has got everything has a while to say FIN."""
+        # The last ones came a moment ago with bytes that are not read yet.
+        await asyncio.sleep(LAST_LOOK)
         for connection in tuple(self._connections):
             connection.finish()
         while not await self._is_empty_within(timeouts.LINGER):

@@ -13,11 +13,12 @@ class EchoSettings(HostSettings, EchoPorts):
     """What ``python -m echo`` reads from the environment."""
 
     echo_idle_timeout_seconds: Annotated[
-        float, Meta(gt=0, description="A connection on which nothing moved for so long is closed.")
+        float,
+        Meta(ge=0.1, description="A connection on which nothing moved for so long is closed."),
     ] = 300.0
     echo_write_timeout_seconds: Annotated[
         float,
-        Meta(gt=0, description="A client that reads nothing of what waits for so long is cut."),
+        Meta(ge=0.1, description="A client that reads nothing of what waits for so long is cut."),
     ] = 30.0
     echo_write_buffer_bytes: Annotated[
         int,

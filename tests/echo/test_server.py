@@ -164,11 +164,23 @@ async def test_a_drain_finishes_everybody_even_after_a_reset(
     made = [bench.connect() for _ in range(3)]
     made[0][1].has_reset = True
     draining = asyncio.ensure_future(bench.server.drain())
-    await asyncio.sleep(0)
+    await soon(lambda: all(transport.asked for _, transport in made))
     assert [transport.asked[-1] for _, transport in made] == ["abort", "write_eof", "write_eof"]
     for connection, _ in made:
         connection.connection_lost(None)
     await asyncio.wait_for(draining, 10)
+
+
+async def test_what_was_sent_before_the_end_is_echoed() -> None:
+    """The bytes of a client that came with the last accept are read before it gets its FIN."""
+    async with served() as (server, address), client(address) as talk:
+        await soon(lambda: server.connections)
+        draining = asyncio.ensure_future(server.drain())
+        await asyncio.sleep(0)
+        talk.writer.write(b"just in time")
+        assert await asyncio.wait_for(talk.reader.read(), 10) == b"just in time"
+        talk.writer.close()
+        await asyncio.wait_for(draining, 10)
 
 
 async def test_a_drain_closes_who_says_no_fin(

@@ -41,7 +41,9 @@ def run(service: Service, settings: HostSettings, *, port: int, admin_port: int)
     name = service.name.upper()
     workers = traffic_workers(settings)
     listener = listen(settings.host, port, settings.backlog, f"BUOY_{name}_PORT")
-    admin_listener = listen(settings.admin_host, admin_port, 128, f"BUOY_{name}_ADMIN_PORT")
+    admin_listener = listen(
+        settings.admin_host, admin_port, 128, f"BUOY_{name}_ADMIN_PORT", "BUOY_ADMIN_HOST"
+    )
     # A slot for each traffic worker, one for the admin process, one for the supervisor.
     board = Scoreboard((*FAMILIES, *service.families), workers + 2)
     admin = Admin(service.name, settings, board)

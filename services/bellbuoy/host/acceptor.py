@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from bellbuoy import timeouts
 from bellbuoy.host.families import ACCEPT_PAUSES, ACCEPTED, ACTIVE, LIMIT, REJECTED
 from bellbuoy.host.service import Server
 from bellbuoy.instruments import Instruments
@@ -108,12 +109,13 @@ class Acceptor:
         if self._listener.fileno() < 0:
             return
         self._suspend()
-        while self._accept_batch():  # noqa: ASYNC110 - the kernel's queue is no event
+        deadline = self._loop.time() + timeouts.SWEEP
+        while self._accept_batch() and self._loop.time() < deadline:  # noqa: ASYNC110 - a queue
             await asyncio.sleep(0)
         self._suspend()  # the last batch may have ended in a pause
         self._listener.close()
         if self._handovers:
-            await asyncio.wait(self._handovers, timeout=1.0)
+            await asyncio.wait(self._handovers, timeout=timeouts.SWEEP)
 
     def _readable(self) -> None:
         if not self._stepped_back and self._is_busier():

@@ -1,12 +1,15 @@
 """Listening sockets: bound once by the supervisor, inherited by every process it forks."""
 
+import errno
 import os
 import socket
 
 from bellbuoy.errors import EnvironmentFault
 
 
-def listen(host: str, port: int, backlog: int, variable: str) -> socket.socket:
+def listen(
+    host: str, port: int, backlog: int, variable: str, host_variable: str = "BUOY_HOST"
+) -> socket.socket:
     """Return a non-blocking socket that listens on ``host`` and ``port``.
 
     ``::`` listens on IPv4 as well. TCP_NODELAY and keepalive stand on the listener, because
@@ -17,6 +20,7 @@ def listen(host: str, port: int, backlog: int, variable: str) -> socket.socket:
         port: 0 lets the kernel choose.
         backlog: Connections the kernel queues for accept.
         variable: The setting that chooses the port, for the message.
+        host_variable: The setting that chooses the address, for the message.
 
     Raises:
         EnvironmentFault: The address cannot be resolved or bound, or is in use.
@@ -32,9 +36,11 @@ def listen(host: str, port: int, backlog: int, variable: str) -> socket.socket:
             dualstack_ipv6=family == socket.AF_INET6 and host == "::",
         )
     except OSError as error:
+        # In use, or below 1024: another port will do. Otherwise there is no such address here.
+        is_port = error.errno in {errno.EADDRINUSE, errno.EACCES}
+        remedy = f"{variable} chooses another port" if is_port else f"{host_variable} names it"
         raise EnvironmentFault(
-            f"cannot listen on {host} port {port}: {_reason(error)}; "
-            f"{variable} chooses another port"
+            f"cannot listen on {host} port {port}: {_reason(error)}; {remedy}"
         ) from error
     listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

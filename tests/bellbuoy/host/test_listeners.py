@@ -74,3 +74,9 @@ def test_the_wildcard_of_ipv6_takes_ipv4_too() -> None:
         port = listener.getsockname()[1]
         assert address(listener) == f"[::]:{port}"
         socket.create_connection(("127.0.0.1", port)).close()
+
+
+def test_an_address_of_another_machine_names_the_setting_of_the_address() -> None:
+    """Another port would not help."""
+    with pytest.raises(EnvironmentFault, match=r"; BUOY_HOST names it$"):
+        listen("192.0.2.1", 0, 5, "BUOY_X_PORT")

@@ -71,6 +71,8 @@ class Middleware:
     ) -> web.StreamResponse:
         try:
             return await self._handler(request)
+        except web.HTTPRedirection as redirection:
+            return web.Response(status=redirection.status, headers=redirection.headers)
         except asyncio.CancelledError:
             if not self._traffic.overran(task):
                 self._metrics.aborted.inc()
@@ -93,10 +95,7 @@ class Middleware:
     def _finish(
         self, request: web.Request, response: web.StreamResponse, request_id: str, seconds: float
     ) -> None:
-        headers = response.headers
-        headers[REQUEST_ID] = request_id
-        headers["Server"] = SERVER
-        headers["X-Content-Type-Options"] = "nosniff"
+        sign(response, request_id)
         if self._traffic.draining:
             say_goodbye(response)
         route = template(request)
@@ -124,6 +123,14 @@ def template(request: web.Request) -> str:
     """Return the template of the route that took the request."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else NO_ROUTE
+
+
+def sign(response: web.StreamResponse, request_id: str) -> None:
+    """Put on a response what every response carries."""
+    headers = response.headers
+    headers[REQUEST_ID] = request_id
+    headers["Server"] = SERVER
+    headers["X-Content-Type-Options"] = "nosniff"
 
 
 def say_goodbye(response: web.StreamResponse) -> None:

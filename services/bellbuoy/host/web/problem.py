@@ -55,7 +55,7 @@ class Problem(Exception):
         return web.Response(body=_encoder.encode(body) + b"\n", status=self.status, headers=headers)
 
 
-_LIMITS = {
+_DETAILS = {
     HTTPStatus.NOT_FOUND: "There is nothing at this path.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take this method.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request's body is too large.",
@@ -81,10 +81,11 @@ def translate(error: Exception) -> Problem:
     if isinstance(error, Refused):
         return unavailable(str(error), error.retry_after)
     if isinstance(error, web.HTTPException):
-        allow = error.headers.get("Allow")
-        return Problem(
-            error.status,
-            _LIMITS.get(HTTPStatus(error.status), ""),
-            {"Allow": allow} if allow else {},
-        )
+        # Allow, WWW-Authenticate, Retry-After and the like go on; its body does not.
+        headers = {
+            name: value
+            for name, value in error.headers.items()
+            if not name.lower().startswith("content-")
+        }
+        return Problem(error.status, _DETAILS.get(HTTPStatus(error.status), ""), headers)
     return Problem(500, INTERNAL)

@@ -12,7 +12,7 @@ from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from bellbuoy import timeouts
-from bellbuoy.host.web.middleware import SERVER, say_goodbye
+from bellbuoy.host.web.middleware import identify, say_goodbye, sign
 from bellbuoy.host.web.problem import INTERNAL, Problem
 from bellbuoy.host.web.telemetry import HttpMetrics
 
@@ -105,13 +105,13 @@ class HttpProtocol(RequestHandler):
         """
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is on its way, no other can follow") from exc
-        problem = explain(status, exc)
+        problem, name = explain(status, exc), identify(request)
         if problem.status >= 500:  # noqa: PLR2004
             self._metrics.exceptions.inc()
-            _log.error("request failed outside the middleware", exc_info=exc)
+            _log.error("request failed outside the middleware", request_id=name, exc_info=exc)
         self._metrics.malformed(problem.status)
-        response = problem.response()
-        response.headers["Server"] = SERVER
+        response = problem.response(name)
+        sign(response, name)
         say_goodbye(response)
         return response
 

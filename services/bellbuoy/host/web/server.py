@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import cast
 
-from aiohttp import web
+from aiohttp import http_parser, web
 
 from bellbuoy import timeouts
+from bellbuoy.errors import EnvironmentFault
 from bellbuoy.host.service import Server
 from bellbuoy.host.web.middleware import Handler, Middleware
 from bellbuoy.host.web.protocol import HttpProtocol
@@ -109,6 +110,7 @@ async def serve(
 
     Shutdown: what is still in flight is cancelled; the host has drained before.
     """
+    _require_c_parser()
     traffic = traffic or Traffic()
     metrics = _metrics(app, instruments, traffic)
     runner = web.AppRunner(app, shutdown_timeout=CLEANUP)
@@ -124,6 +126,14 @@ async def serve(
         with suppress(asyncio.CancelledError):
             await sweep
         await runner.cleanup()
+
+
+def _require_c_parser() -> None:
+    # aiohttp's parser in Python has had request smuggling faults that the one in C has not.
+    if not hasattr(http_parser, "HttpRequestParserC"):
+        raise EnvironmentFault(
+            "aiohttp runs without its C parser: install a wheel, and unset AIOHTTP_NO_EXTENSIONS"
+        )
 
 
 def _metrics(app: web.Application, instruments: Instruments, traffic: Traffic) -> HttpMetrics:

@@ -41,7 +41,6 @@ class HttpMetrics:
     def __init__(self, instruments: Instruments) -> None:
         """Count into ``instruments``."""
         self._instruments = instruments
-        # Keyed by the method as it came, which the parser bounds to its own list.
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.in_flight = instruments.gauge(IN_FLIGHT)
         self.aborted = instruments.counter(ABORTED)
@@ -53,7 +52,7 @@ class HttpMetrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
-        key = (method, route, status)
+        key = (method if method in METHODS else OTHER_METHOD, route, status)
         answers, durations = self._answers.get(key) or self._series(key)
         answers.inc()
         durations.observe(seconds)
@@ -65,8 +64,6 @@ class HttpMetrics:
 
     def _series(self, key: tuple[str, str, int]) -> tuple[Counter, Histogram]:
         method, route, status = key
-        if method not in METHODS:
-            method = OTHER_METHOD
         labels = {"method": method, "route": route}
         series = self._answers[key] = (
             self._instruments.counter(REQUESTS, **labels, status=str(status)),

@@ -54,6 +54,8 @@ class Traffic:
     def leave(self, task: _Task) -> None:
         """Note that the request is handled, whatever became of it."""
         del self._started[task]
+        # It swallowed its cancellation: the connection's next request has the same task.
+        self.overran(task)
 
     def overran(self, task: _Task) -> bool:
         """Return, once, whether ``task`` was cancelled for overrunning its deadline."""

@@ -25,6 +25,8 @@ async def respond(request: web.Request) -> web.Response:
             raise TimeoutError
         case "wait":
             await asyncio.Event().wait()
+        case "redirect":
+            raise web.HTTPFound("/elsewhere")
         case "large":
             await request.read()
         case "begin":
@@ -72,6 +74,14 @@ async def test_every_answer_has_the_id_and_is_counted() -> None:
     assert reply.headers["server"] == "bellbuoy"
     assert missing.headers["x-request-id"] == missing.content["request_id"]
     assert (wrong.status, wrong.headers["allow"]) == (405, "POST")
+
+
+async def test_a_redirection_is_no_problem() -> None:
+    """It goes where it should, and is counted."""
+    async with served_app(app()) as served:
+        reply = await served.ask("/?do=redirect")
+        assert served.answered("GET", "/", 302) == 1
+    assert (reply.status, reply.headers["location"]) == (302, "/elsewhere")
 
 
 async def test_a_bug_is_logged_counted_and_hidden() -> None:

@@ -67,3 +67,12 @@ def test_aiohttps_errors_are_problems_too() -> None:
     too_large = translate(web.HTTPRequestEntityTooLarge(max_size=1, actual_size=2))
     assert (too_large.status, too_large.headers) == (413, {})
     assert too_large.detail
+
+
+def test_an_http_error_keeps_what_its_status_demands() -> None:
+    """But not its body, nor what describes it."""
+    error = web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="internals")
+    response = translate(error).response()
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert response.content_type == "application/problem+json"
+    assert b"internals" not in bytes(response.body)  # type: ignore[arg-type]  # it is bytes

@@ -73,6 +73,7 @@ async def test_what_is_no_request_is_a_problem_and_the_end(data: bytes, status: 
         assert served.metrics.exceptions.value == 0
     assert (reply.status, reply.headers["content-type"]) == (status, "application/problem+json")
     assert reply.headers["connection"] == "close"
+    assert reply.headers["x-request-id"] == reply.content["request_id"] != ""
     assert (reply.content["status"], b"aaaa" in reply.body) == (status, False)
 
 

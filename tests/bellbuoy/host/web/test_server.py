@@ -7,7 +7,10 @@ import structlog.testing
 from aiohttp import web
 
 from bellbuoy import timeouts
-from bellbuoy.host.web import server
+from bellbuoy.errors import EnvironmentFault
+from bellbuoy.host.web import FAMILIES, server
+from bellbuoy.instruments import Instruments
+from bellbuoy.metrics import Layout
 from tests.api.serving import served_app
 
 
@@ -133,3 +136,11 @@ async def test_a_stuck_handler_does_not_hold_up_the_end(monkeypatch: pytest.Monk
             served.server.abort()
     assert loop.time() < over
     await asyncio.sleep(over - loop.time())
+
+
+async def test_aiohttps_parser_in_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has had request smuggling faults, and takes any method."""
+    monkeypatch.delattr("aiohttp.http_parser.HttpRequestParserC")
+    with pytest.raises(EnvironmentFault, match="C parser"):
+        async with server.serve(web.Application(), Instruments(Layout(FAMILIES))):
+            pass

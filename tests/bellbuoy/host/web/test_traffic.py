@@ -72,3 +72,20 @@ async def test_the_sweep_keeps_the_deadlines() -> None:
     assert await asyncio.wait_for(handle(traffic, asyncio.Event()), 10) == "too late"
     sweep.cancel()
     await asyncio.gather(sweep, return_exceptions=True)
+
+
+async def test_who_swallows_the_deadline_gets_another_one() -> None:
+    """A connection has one task for all its requests: the next one has a deadline again."""
+    clock = Clock()
+    traffic = Traffic(deadline=15, clock=clock)
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    traffic.enter(task)
+    for _ in range(2):
+        clock.now += 15
+        traffic.expire()
+        assert task.cancelling() == 1
+        traffic.leave(task)
+        assert task.cancelling() == 0
+        assert not traffic.overran(task)
+        traffic.enter(task)
+    await asyncio.gather(task, return_exceptions=True)
