@@ -53,8 +53,7 @@ def foreground_terminal() -> int | None:
 
 def become(command: list[str], parent: int) -> NoReturn:
     """Turn this child into the program, which is told to stop should `parent` be killed."""
-    with contextlib.suppress(OSError, AttributeError):  # Linux only
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDED_ON)
     if os.getppid() != parent:

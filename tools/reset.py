@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bellbuoy.errors import BellbuoyError
 from bellbuoy.settings import load
-from onebox import lock, postmaster
+from onebox import initdb, lock, postmaster, secret
 from onebox.datadir import DataDirectory
 from onebox.settings import OneboxSettings
 
@@ -29,10 +29,13 @@ def reset(path: Path) -> str:
     with lock.hold(held):
         data = DataDirectory(path, was_abandoned=False)
         postmaster.evict(data.cluster)
-        for folder in (data.cluster, data.password("any").parent):
+        draft = initdb.draft_of(data.cluster)
+        for folder in (data.cluster, draft, data.password("any").parent):
             if folder.exists():
                 shutil.rmtree(folder)
-        for file in (data.token, *path.glob(f"{data.log.name}*"), held):
+        token = (data.token, secret.draft_of(data.token))
+        # The lock comes last: whoever waits for it sees that it is not the file any more.
+        for file in (*token, *path.glob(f"{data.log.name}*"), held):
             file.unlink(missing_ok=True)
     if any(path.iterdir()):
         return f"Removed the data in {path}; what else lies there stays."

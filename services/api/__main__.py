@@ -11,17 +11,22 @@ import argparse
 import asyncio
 import os
 import sys
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import structlog
 
 from api import schema
 from api.seed import seed
 from api.service import ApiService
-from api.settings import ApiSettings
-from bellbuoy import host, logs, settings
-from bellbuoy.database import DatabaseSettings, migrate
+from api.settings import ApiSettings, JobSettings
+from bellbuoy import host, logs, startup
+from bellbuoy.database import migrate
 from bellbuoy.errors import BellbuoyError
+from bellbuoy.settings import LogSettings, load
+
+S = TypeVar("S", bound=LogSettings)
+
+_log = structlog.get_logger("api")
 
 
 def main(arguments: list[str]) -> int:
@@ -37,35 +42,34 @@ def main(arguments: list[str]) -> int:
                 _serve()
     except BellbuoyError as error:
         sys.stderr.write(f"api: {error}\n")
-        return 1
+        return startup.exit_status(error)
 
 
 def _serve() -> NoReturn:
-    loaded = settings.load(ApiSettings, os.environ)
-    logs.configure(loaded.log_level, service=ApiService.name)
-    for warning in settings.unknown(ApiSettings, os.environ):
-        structlog.get_logger("api").warning("unknown setting", detail=warning)
+    loaded = _begin(ApiSettings)
     host.run(ApiService(loaded), loaded, port=loaded.api_port, admin_port=loaded.api_admin_port)
 
 
 def _migrate() -> int:
-    loaded = settings.load(DatabaseSettings, os.environ)
-    outcome = asyncio.run(migrate(loaded, schema.migrations()))
+    outcome = asyncio.run(migrate(_begin(JobSettings), schema.migrations()))
     for migration in outcome.applied:
-        sys.stdout.write(f"applied {migration.version:04}_{migration.name}\n")
-    newer = f", newer than this program's {outcome.program}"
-    sys.stdout.write(
-        f"the schema is at version {outcome.version}"
-        f"{newer if outcome.version > outcome.program else ''}\n"
-    )
+        _log.info("migration applied", migration=f"{migration.version:04}_{migration.name}")
+    _log.info("schema is up to date", schema=outcome.version, program=outcome.program)
     return 0
 
 
 def _seed(users: int) -> int:
-    loaded = settings.load(DatabaseSettings, os.environ)
-    added = asyncio.run(seed(loaded, users))
-    sys.stdout.write(f"{added} demo users added\n")
+    added = asyncio.run(seed(_begin(JobSettings), users))
+    _log.info("demo users added", added=added)
     return 0
+
+
+def _begin(cls: type[S]) -> S:
+    """Read the settings and configure the logs by them."""
+    loaded = load(cls, os.environ)
+    logs.configure(loaded.log_level, service=ApiService.name)
+    startup.warn_of_unknown(cls, os.environ)
+    return loaded
 
 
 def _parser() -> argparse.ArgumentParser:

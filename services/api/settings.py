@@ -7,14 +7,19 @@ from typing import Annotated
 from msgspec import Meta
 
 from bellbuoy.database.settings import DatabaseSettings
-from bellbuoy.settings import ApiPorts, HostSettings
+from bellbuoy.settings import ApiPorts, HostSettings, LogSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiSettings(HostSettings, ApiPorts, DatabaseSettings):
-    """What ``python -m api`` understands; its commands need :class:`DatabaseSettings` only."""
+    """What ``python -m api`` understands."""
 
     api_token_file: Annotated[
         Path,
         Meta(description="File with the bearer token that the users routes ask for."),
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSettings(DatabaseSettings, LogSettings):
+    """What ``python -m api migrate`` and ``python -m api seed`` understand."""

@@ -6,6 +6,7 @@ count of cells is known before the first process is forked. Label values that ar
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -13,6 +14,13 @@ from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
 Merge = Literal["sum", "min", "max", "latest"]
+"""How the values of several processes become one.
+
+Counters and histograms are summed over all that ever ran, gauges over those alive. ``min`` and
+``max`` take one of theirs; ``latest`` is the greatest value that any process ever stored, for
+timestamps. A process takes part in ``min`` once it knows: until it stores a number its cell is
+NaN, so that a worker which has just begun is nobody's minimum. When nobody knows, it is 0.
+"""
 
 # OpenTelemetry's advice for HTTP and database durations, in seconds.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -46,9 +54,7 @@ class Family:
         labels: Label names and all their values.
         names: The table of the labels whose values arise at run time.
         buckets: Upper edges of a histogram, without ``+Inf``, in the unit of the name.
-        merge: How the values of several processes become one: counters and histograms are
-            summed over all that ever ran, gauges over those alive; ``latest`` is the greatest
-            value that any process ever stored, for timestamps.
+        merge: How the values of several processes become one, see :data:`Merge`.
     """
 
     name: str
@@ -100,6 +106,11 @@ class Family:
     def resets(self) -> bool:
         """Whether the value goes away with the process that stored it."""
         return self.kind == "gauge" and self.merge != "latest"
+
+    @property
+    def unknown(self) -> float:
+        """What a cell of a gauge holds before its process stores something."""
+        return math.nan if self.merge == "min" else 0.0
 
 
 def counter(

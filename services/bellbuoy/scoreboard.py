@@ -112,6 +112,7 @@ class Slot:
         self.beat = time.monotonic()
         self.born = time.time()
         self.generation += 1
+        self.store(self._without_gauges(self.load()))
         self.step(State.STARTING)
 
     def instruments(self) -> Instruments:
@@ -145,14 +146,17 @@ class Slot:
 
         Gauges end with the process.
         """
-        for family in self._board.layout.families:
-            if family.resets:
-                for cell in self._board.layout.cells(family):
-                    cells[cell] = 0.0
-        self.store(cells)
+        self.store(self._without_gauges(cells))
         self.text.write(b"")
         self.pid = self.admin = self.connections = 0.0
         self._state = float(State.FREE)
+
+    def _without_gauges(self, cells: "array[float]") -> "array[float]":
+        for family in self._board.layout.families:
+            if family.resets:
+                for cell in self._board.layout.cells(family):
+                    cells[cell] = family.unknown
+        return cells
 
 
 class Scoreboard:

@@ -19,14 +19,12 @@ from msgspec import Meta
 
 from bellbuoy import timeouts
 from bellbuoy.errors import SettingsError
+from bellbuoy.variables import VARIABLES
 
 PREFIX = "BUOY_"
 
 SECRET_BYTES = 4096
 """Longer is no secret but a wrong file; what is read of it is bounded."""
-
-# A variable of another program is not a mistake of this one: a shared ConfigMap may hold both.
-PROGRAM_PREFIXES = ("BUOY_ECHO_", "BUOY_API_", "BUOY_DB_", "BUOY_DATA_", "BUOY_POSTGRES_")
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0)]
@@ -41,7 +39,17 @@ S = TypeVar("S", bound=Settings)
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostSettings(Settings):
+class LogSettings(Settings):
+    """What every program that logs understands."""
+
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Least severe event that is logged."),
+    ] = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSettings(LogSettings):
     """What every service on the host understands."""
 
     host: Annotated[str, Meta(min_length=1, description="Address the service listens on.")] = (
@@ -65,10 +73,6 @@ class HostSettings(Settings):
     loop: Annotated[
         Literal["uvloop", "asyncio"], Meta(description="Event loop of every process.")
     ] = "uvloop"
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"],
-        Meta(description="Least severe event that is logged."),
-    ] = "info"
     backlog: Annotated[
         int,
         Meta(
@@ -120,6 +124,16 @@ class ApiPorts(Settings):
     api_admin_port: Annotated[Port, Meta(description="Admin port of the api.")] = 9080
 
 
+@dataclass(frozen=True, kw_only=True)
+class PoolSettings(Settings):
+    """How much of PostgreSQL a worker takes."""
+
+    db_pool_size: Annotated[
+        int,
+        Meta(ge=1, le=100, description="Database connections that one worker opens at most."),
+    ] = 5
+
+
 def variable(field: str) -> str:
     """Return the environment variable of a field."""
     return PREFIX + field.upper()
@@ -152,14 +166,13 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
 def unknown(cls: type[Settings], environ: Mapping[str, str]) -> Iterator[str]:
     """Yield a warning for each ``BUOY_`` variable that no program reads.
 
-    It is a warning because a newer ConfigMap must not stop an older image.
+    It is a warning because a newer ConfigMap must not stop an older image. A variable of another
+    program is no mistake of this one: a shared ConfigMap may hold both.
     """
-    known = {variable(field.name) for field in dataclasses.fields(cls)}
-    own = {name for name in PROGRAM_PREFIXES if any(k.startswith(name) for k in known)}
-    foreign = tuple(name for name in PROGRAM_PREFIXES if name not in own)
+    known = VARIABLES | {variable(field.name) for field in dataclasses.fields(cls)}
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known and not name.startswith(foreign):
-            near = difflib.get_close_matches(name, known, n=1)
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1)
             yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
 
 

@@ -4,9 +4,10 @@
 """
 
 import itertools
+import math
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bellbuoy.lifecycle import State
@@ -149,9 +150,13 @@ def _merge(
     start = layout.series(family, entry, fixed)
     columns = zip(*(block[start : start + family.width] for block in blocks), strict=True)
     if family.merge == "sum":
-        merged = tuple(map(sum, columns))
+        merged: tuple[float, ...] = tuple(map(sum, columns))
     elif family.merge == "min":
-        merged = tuple(map(min, columns))
+        merged = tuple(_least(column) for column in columns)
     else:
         merged = tuple(map(max, columns))
     return merged or (0.0,) * family.width
+
+
+def _least(values: Iterable[float]) -> float:
+    return min((value for value in values if not math.isnan(value)), default=0.0)

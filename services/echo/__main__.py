@@ -2,29 +2,31 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
-import structlog
-
-from bellbuoy import host, logs
+from bellbuoy import host, logs, startup
 from bellbuoy.errors import BellbuoyError
-from bellbuoy.settings import load, unknown
+from bellbuoy.settings import load
 from echo.service import Echo
 from echo.settings import EchoSettings
 
 
-def main() -> None:
-    """Read the settings and run; a mistake in them ends with one clear message and status 1."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """Run and return the exit status; what an operator must mend is one clear message."""
+    if usage := startup.refuse_arguments("echo", arguments):
+        sys.stderr.write(usage)
+        return startup.USAGE
     try:
         settings = load(EchoSettings, os.environ)
-        logs.configure(settings.log_level, service="echo")
-        for warning in unknown(EchoSettings, os.environ):
-            structlog.get_logger("echo").warning("unknown setting", detail=warning)
+        logs.configure(settings.log_level, service=Echo.name)
+        startup.warn_of_unknown(EchoSettings, os.environ)
         host.run(
             Echo(settings), settings, port=settings.echo_port, admin_port=settings.echo_admin_port
         )
     except BellbuoyError as error:
-        sys.exit(f"echo: {error}")
+        sys.stderr.write(f"echo: {error}\n")
+        return startup.exit_status(error)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -4,8 +4,6 @@ Law of this file: the caller holds the data directory alone, and the server runs
 foreground, so that we are the parent that reaps it.
 """
 
-import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -17,10 +15,10 @@ from onebox import initdb, postmaster
 from onebox.initdb import SUPERUSER
 from onebox.installation import Installation, environ
 from onebox.process import spawn
+from onebox.serverlog import last_words
 from onebox.waiting import Watch, nothing
 
 _PSQL_SECONDS = 30.0
-_LOG_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,17 +142,9 @@ class Cluster:
             raise EnvironmentFault(f"psql failed:\n{done.stderr.strip()}")
         return done.stdout.strip()
 
-    def trim_log(self) -> None:
-        """Keep the log below 16 MB: move it aside as ``….1`` when it passes 8."""
-        if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
-            shutil.copyfile(self.log, self.log.with_name(self.log.name + ".1"))
-            os.truncate(self.log, 0)  # the server appends to this very file
-
     def last_words(self) -> str:
         """Return the last lines of the server's log."""
-        if not self.log.exists():
-            return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
+        return last_words(self.log)
 
     def _arguments(self) -> list[str]:
         settings = {

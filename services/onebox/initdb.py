@@ -14,6 +14,7 @@ from onebox import secret
 from onebox.account import Account
 from onebox.installation import Installation
 from onebox.process import complete
+from onebox.serverlog import last_words
 from onebox.waiting import Watch, nothing
 
 SUPERUSER = "postgres"
@@ -46,7 +47,7 @@ def create(  # each is a fact of the new cluster
     Raises:
         EnvironmentFault: initdb failed; the message holds what it said.
     """
-    draft = data.with_name(data.name + ".initialising")
+    draft = draft_of(data)
     if draft.exists():
         shutil.rmtree(draft)
     draft.mkdir(mode=0o700)
@@ -63,6 +64,11 @@ def create(  # each is a fact of the new cluster
         file.unlink()
     draft.rename(data)
     _sync_directory(data.parent)
+
+
+def draft_of(data: Path) -> Path:
+    """Return what a data directory is called until it is complete."""
+    return data.with_name(data.name + ".initialising")
 
 
 def _run(  # as above
@@ -87,8 +93,7 @@ def _run(  # as above
     with log.open("ab") as output:
         status = complete(command, timeout=_SECONDS, watch=watch, output=output)
     if status:
-        last = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
-        raise EnvironmentFault(f"initdb failed ({status}):\n{last}")
+        raise EnvironmentFault(f"initdb failed ({status}):\n{last_words(log)}")
 
 
 def _give(path: Path, account: Account | None) -> None:

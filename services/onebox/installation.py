@@ -41,9 +41,8 @@ class Installation:
         extra: Mapping[str, str] = MappingProxyType({}),
     ) -> Command:
         """Return the command that runs a program of ours on a data directory."""
-        here = _HERE if _HERE.exists() else directory
         return Command(
-            argv=(self.binaries.program(program), "-D", str(here), *arguments),
+            argv=(self.binaries.program(program), "-D", str(_HERE), *arguments),
             environ=environ() | dict(extra),
             directory=directory,
             account=self.account,

@@ -34,13 +34,8 @@ def hold(path: Path, now: datetime | None = None) -> Iterator[Lock]:
     Raises:
         EnvironmentFault: Somebody else holds it.
     """
-    # Not inherited by children (PEP 446), so the lock ends with this process and not with theirs.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _locked(path)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise EnvironmentFault(_held(path, _read(descriptor))) from error
         previous = _read(descriptor)
         since = (now or datetime.now(UTC)).isoformat(" ", "seconds")
         _write(descriptor, f"process {os.getpid()} since {since}")
@@ -50,6 +45,32 @@ def hold(path: Path, now: datetime | None = None) -> Iterator[Lock]:
             _write(descriptor, "")
     finally:
         os.close(descriptor)
+
+
+def _locked(path: Path) -> int:
+    """Return a descriptor that holds the lock of the very file that is called ``path``."""
+    while True:
+        # Not inherited by children (PEP 446), so the lock ends with this process, not with theirs.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_called(descriptor, path):
+                return descriptor
+        except BaseException as error:
+            holder = _read(descriptor)
+            os.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                raise EnvironmentFault(_held(path, holder)) from error
+            raise
+        # Its holder, a `make reset`, removed it between our two calls: it keeps nobody out.
+        os.close(descriptor)
+
+
+def _is_called(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _held(path: Path, holder: str) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from bellbuoy.errors import EnvironmentFault
+from bellbuoy.startup import MISCONFIGURED
 from onebox.escalation import Escalation, Step
+from onebox.leftovers import Leftovers
 from onebox.process import kill_session
 from onebox.restarts import Restarts
 
@@ -41,6 +43,8 @@ class Part:
         self._clock = clock
         self._log = structlog.get_logger().bind(part=name)
         self._process: subprocess.Popen[bytes] | None = None
+        self._leftovers: Leftovers | None = None
+        self._fault: EnvironmentFault | None = None
         self._start_at = 0.0
         self._started = 0.0
         self._restarts = Restarts()
@@ -49,14 +53,19 @@ class Part:
         """Start it if it is due; notice if it died.
 
         Raises:
-            EnvironmentFault: It keeps dying, or cannot be started at all.
+            EnvironmentFault: It keeps dying, refuses its settings, or cannot be started at all.
         """
         now = self._clock()
-        if self._process is None:
-            if now >= self._start_at:
-                self._start(now)
-        elif self._process.poll() is not None:
-            self._died(self._process.returncode, now)
+        if self._process is not None and self._process.poll() is not None:
+            status = self._process.returncode
+            self._bury(self._process, now)
+            self._died(status, now)
+        if self._process is not None or not self._is_cleared(now):
+            return
+        if self._fault is not None:
+            raise self._fault
+        if now >= self._start_at:
+            self._start(now)
 
     def escalation(self, presses: int) -> Escalation:
         """Return the way out for this part, beginning now."""
@@ -64,7 +73,12 @@ class Part:
 
     def has_ended(self) -> bool:
         """Return whether no process is left; it is not started again unless :meth:`tick` is."""
-        return self._process is None or self._process.poll() is not None
+        now = self._clock()
+        if self._process is not None:
+            if self._process.poll() is None:
+                return False
+            self._bury(self._process, now)
+        return self._is_cleared(now)
 
     def pursue(self, escalation: Escalation, presses: int) -> None:
         """Send what is due."""
@@ -82,15 +96,28 @@ class Part:
         self._started = now
         self._log.debug("part started", pid=self._process.pid)
 
+    def _bury(self, process: subprocess.Popen[bytes], now: float) -> None:
+        """Let go of the dead leader, and look for what it left in its session."""
+        self._process = None
+        self._leftovers = Leftovers(process.pid, now)
+
+    def _is_cleared(self, now: float) -> bool:
+        if self._leftovers is not None and self._leftovers.are_gone(now):
+            self._leftovers = None
+        return self._leftovers is None
+
     def _died(self, status: int, now: float) -> None:
+        if status == MISCONFIGURED:
+            self._fault = EnvironmentFault(f"{self.name} refuses its settings. {self._explain()}")
+            return
         delay = self._restarts.after(now - self._started)
         if delay is None:
-            raise EnvironmentFault(
+            self._fault = EnvironmentFault(
                 f"{self.name} died {self._restarts.deaths} times in a row, the last time with "
                 f"{_ending(status)}. {self._explain()}"
             )
+            return
         self._log.warning("part died", ending=_ending(status), restart_in_seconds=delay)
-        self._process = None
         self._start_at = now + delay
 
 

@@ -149,16 +149,13 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _holder(port: int) -> str:
-    try:
-        pids = {
-            connection.pid
-            for connection in psutil.net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,)
-        }
-        known = sorted(pid for pid in pids if pid and pid != os.getpid())
-        return " and ".join(map(_described, known)) or "a process of another user"
-    except psutil.Error:  # macOS asks for root
-        return "another process"
+    pids = {
+        connection.pid
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,)
+    }
+    known = sorted(pid for pid in pids if pid and pid != os.getpid())
+    return " and ".join(map(_described, known)) or "a process of another user"
 
 
 def _described(pid: int) -> str:

@@ -9,7 +9,6 @@ import ctypes
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -25,9 +24,7 @@ STDERR = 2  # the file descriptor
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _TERM_SECONDS = 5.0  # a one-shot command that was told to end has nothing to drain
 
-_prctl: Callable[[int, int], int] | None = (
-    ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-)
+_prctl: Callable[[int, int], int] = ctypes.CDLL(None).prctl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +123,6 @@ def kill_session(process: subprocess.Popen[bytes]) -> None:
 
 
 def _die_with(parent: int, number: int) -> None:
-    if _prctl is None:
-        return
     _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:  # it died before the kernel heard of the wish
         os._exit(1)

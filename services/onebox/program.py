@@ -17,6 +17,7 @@ import structlog
 
 from bellbuoy import timeouts
 from bellbuoy.errors import EnvironmentFault
+from bellbuoy.host.plan import traffic_workers
 from onebox import (
     account,
     announcement,
@@ -37,10 +38,16 @@ from onebox.installation import Installation
 from onebox.interruption import StopRequest
 from onebox.part import Part
 from onebox.process import Command, complete, spawn
+from onebox.serverlog import ServerLog
 from onebox.services import Services
 from onebox.settings import OneboxSettings
 from onebox.supervisor import Supervisor
 from onebox.waiting import TICK, wait_until
+
+_POSTGRES_CONNECTIONS = 100  # PostgreSQL's own default: fewer would save nothing
+# Of PostgreSQL's superusers 3, the jobs 2, a person's psql; and a killed worker's connections
+# remain for a moment beside those of its successor.
+_RESERVE = 20
 
 _ABANDONED_SECONDS = 10.0  # a killed run's services see their parent gone and drain
 _DATABASE_SECONDS = 120.0  # recovery after a kill reads back at most 1 GB of log
@@ -76,7 +83,7 @@ def run(settings: OneboxSettings, environ: Mapping[str, str], stop: StopRequest)
         with contextlib.suppress(BrokenPipeError):  # nobody reads; the stack runs all the same
             sys.stdout.write(announcement.compose(settings, data, Path.cwd()))
             sys.stdout.flush()
-        _stay(cluster, supervisor)
+        _stay(ServerLog(data.log), supervisor)
 
 
 def _cluster(
@@ -99,11 +106,18 @@ def _cluster(
         socket=place.socket,
         password=secret.keep(password),
         log=data.log,
+        settings={"max_connections": str(_connections(settings))},
         watch=supervisor.watch,
     )
     if cluster.exists():
         cluster.require_major()
     return cluster
+
+
+def _connections(settings: OneboxSettings) -> int:
+    """Return how many connections all workers may open: each its pool, and one to probe with."""
+    most = traffic_workers(settings) * (settings.db_pool_size + 1)
+    return max(_POSTGRES_CONNECTIONS, most + _RESERVE)
 
 
 def _start(
@@ -161,8 +175,8 @@ def _await_services(settings: OneboxSettings, supervisor: Supervisor) -> None:
             )
 
 
-def _stay(cluster: Cluster, supervisor: Supervisor) -> NoReturn:
+def _stay(log: ServerLog, supervisor: Supervisor) -> NoReturn:
     while True:
         supervisor.watch()
-        cluster.trim_log()
+        log.tick()
         time.sleep(TICK)

@@ -1,7 +1,7 @@
 """Restarts: how long a part that died is left alone before it is started again."""
 
-_FIRST = 0.25  # seconds; the worker of a killed supervisor may hold its port for up to 2 s, and
-_FACTOR = 2.0  # five starts spread over 0.25 + 0.5 + 1 + 2 + 4 s are sure to come after that
+_FIRST = 0.25  # seconds; what it left behind is gone by then, see leftovers.py, so a start that
+_FACTOR = 2.0  # fails is about something else: five spread over 0.25 + 0.5 + 1 + 2 + 4 s outlive it
 _QUICK_DEATHS = 6
 _STABLE = 10.0  # seconds: who lived so long had started; its death is a new story
 

@@ -18,7 +18,7 @@ from bellbuoy.errors import EnvironmentFault
 from onebox.account import Account
 from onebox.binaries import Binaries
 
-_LONGEST_SOCKET = 107  # bytes, Linux; macOS has 103
+_LONGEST_SOCKET = 107  # bytes
 _SOCKET_NAME = "/socket/.s.PGSQL.65535.lock"
 
 
@@ -82,7 +82,7 @@ def _place(name: str, account: Account | None, places: tuple[str, ...]) -> Path:
 def _is_usable(place: Path, account: Account | None) -> bool:
     if account is None:
         return True
-    runs_programs = not os.statvfs(place).f_flag & getattr(os, "ST_NOEXEC", 0)  # absent on macOS
+    runs_programs = not os.statvfs(place).f_flag & os.ST_NOEXEC
     return runs_programs and account.may_reach(place / "socket")
 
 

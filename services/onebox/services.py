@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from bellbuoy.settings import PREFIX
+from bellbuoy.variables import VARIABLES
 from onebox import roles
 from onebox.datadir import DataDirectory
 from onebox.process import Command
@@ -21,7 +23,8 @@ class Services:
 
     Args:
         settings: All ports are numbers by now.
-        environ: What onebox itself was given; it is passed on.
+        environ: What onebox itself was given; it is passed on, except for the variables that no
+            program knows: onebox has warned of them.
         data: Where the secrets lie.
         socket: The directory of PostgreSQL's socket.
         port: The number in the socket's name.
@@ -39,7 +42,7 @@ class Services:
         self._data = data
         path = filter(None, (str(_IMPORT_ROOT), environ.get("PYTHONPATH")))
         self._environ = {
-            **environ,
+            **_without_unknown(environ),
             "PYTHONPATH": ":".join(path),
             "BUOY_HOST": settings.host,
             "BUOY_ECHO_PORT": str(settings.echo_port),
@@ -48,6 +51,7 @@ class Services:
             "BUOY_API_ADMIN_PORT": str(settings.api_admin_port),
             "BUOY_WORKERS": str(settings.workers),
             "BUOY_LOOP": settings.loop,
+            "BUOY_DB_POOL_SIZE": str(settings.db_pool_size),
         }
         self._database = {"BUOY_DB_HOST": str(socket), "BUOY_DB_PORT": str(port)}
 
@@ -79,3 +83,11 @@ class Services:
             "BUOY_DB_PASSWORD_FILE": str(self._data.password(role)),
             "BUOY_API_TOKEN_FILE": str(self._data.token),
         }
+
+
+def _without_unknown(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(PREFIX) or name in VARIABLES
+    }

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bellbuoy.settings import ApiPorts, EchoPorts, HostSettings
+from bellbuoy.settings import ApiPorts, EchoPorts, HostSettings, PoolSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneboxSettings(HostSettings, EchoPorts, ApiPorts):
+class OneboxSettings(HostSettings, EchoPorts, ApiPorts, PoolSettings):
     """What `make run` understands; port 0 means a free one."""
 
     data_dir: Annotated[

@@ -1,5 +1,6 @@
 """The commands."""
 
+import json
 import os
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def api(*arguments: str, environ: Mapping[str, str]) -> subprocess.CompletedProc
 @pytest.mark.slow
 def test_migrate_and_seed_say_what_they_did(database: Database) -> None:
     """And do it once."""
-    environ = database.environ(roles.OWNER)
+    environ = database.environ(roles.OWNER) | {"BUOY_WORKRES": "1"}
     runs = [
         api(*command, environ=environ)
         for command in (
@@ -41,20 +42,24 @@ def test_migrate_and_seed_say_what_they_did(database: Database) -> None:
             ["seed", "--users", "7"],
         )
     ]
-    assert [run.stdout.splitlines() for run in runs] == [
-        ["applied 0001_users", "the schema is at version 1"],
-        ["the schema is at version 1"],
-        ["7 demo users added"],
-        ["0 demo users added"],
-    ]
-    assert {(run.returncode, run.stderr) for run in runs} == {(0, "")}
+    assert {(run.returncode, run.stdout) for run in runs} == {(0, "")}
+    events = [[json.loads(line) for line in run.stderr.splitlines()] for run in runs]
+    warned = {each.pop(0)["detail"] for each in events}
+    assert warned == {"BUOY_WORKRES is not a setting; did you mean BUOY_WORKERS?"}
+    told = [[event["message"] for event in each] for each in events]
+    up_to_date = "schema is up to date"
+    seeded = ["demo users added"]
+    assert told == [["migration applied", up_to_date], [up_to_date], seeded, seeded]
+    assert events[0][0]["migration"] == "0001_users"
+    assert events[0][1]["schema"] == 1
+    assert [events[2][0]["added"], events[3][0]["added"]] == [7, 0]
 
 
 @pytest.mark.slow
 def test_what_an_operator_must_mend_is_one_block_of_text() -> None:
-    """Status 1, every problem at once, no traceback."""
+    """A status of its own, every problem at once, no traceback."""
     serve = api(environ={"BUOY_API_PORT": "http"})
-    assert serve.returncode == 1
+    assert serve.returncode == 78
     assert {line.removeprefix("api: ").split(":")[0] for line in serve.stderr.splitlines()} == {
         "BUOY_API_PORT='http'",
         "BUOY_DB_PASSWORD_FILE",

@@ -221,6 +221,20 @@ def test_a_variable_of_another_program_is_not_told() -> None:
     ]
 
 
+def test_a_misspelt_variable_of_another_program_is_told() -> None:
+    """All programs together know what there is."""
+    environ = {"BUOY_DATA_DIRR": "x", "BUOY_POSTGRES_BINN": "y", "BUOY_POSTGRES_BIN": "z"}
+    assert list(unknown(EchoSettings, environ)) == [
+        "BUOY_DATA_DIRR is not a setting; did you mean BUOY_DATA_DIR?",
+        "BUOY_POSTGRES_BINN is not a setting; did you mean BUOY_POSTGRES_BIN?",
+    ]
+
+
+def test_a_variable_of_a_third_program_is_its_own() -> None:
+    """The chassis' list does not name it, its settings class does."""
+    assert list(unknown(Sample, {"BUOY_COUNT": "1"})) == []
+
+
 @pytest.fixture
 def secret(tmp_path: Path) -> Callable[[bytes], str]:
     """Write a secret's file and read it back."""

@@ -238,3 +238,29 @@ def test_an_unknown_family_is_a_mistake(board: Scoreboard) -> None:
     """It is told by name."""
     with pytest.raises(KeyError, match="nothing_total"):
         take(board).series("nothing_total")
+
+
+@pytest.mark.parametrize("successor", ["fresh", "second in its slot"])
+def test_a_worker_that_does_not_know_yet_is_nobodys_minimum(
+    board: Scoreboard, successor: str
+) -> None:
+    """A replacement that has just been forked does not look like an outage."""
+    knowing, slot, _ = board.workers
+    bring(knowing, State.READY)
+    show(knowing, LEAST, 1.0)
+    if successor != "fresh":
+        bring(slot, State.READY)
+        show(slot, LEAST, 0.0)
+        slot.free(slot.load())
+    slot.take(admin=False)
+    assert value(board, LEAST) == 1.0
+    slot.instruments().flush()
+    assert value(board, LEAST) == 1.0
+    show(slot, LEAST, 0.0)
+    assert value(board, LEAST) == 0.0
+
+
+def test_a_minimum_that_nobody_knows_is_zero(board: Scoreboard) -> None:
+    """What is exported is a number."""
+    bring(board.workers[0], State.STARTING)
+    assert value(board, LEAST) == 0.0

@@ -33,19 +33,31 @@ def test_it_runs_the_service_on_the_ports_of_the_settings(
 
 
 def test_mistakes_end_it_with_one_message(
-    asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    asked: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Every mistake on a line of its own, nothing runs."""
     monkeypatch.setattr("os.environ", {"BUOY_ECHO_PORT": "x", "BUOY_LOOP": "y"})
-    with pytest.raises(SystemExit) as caught:
-        main()
-    message = str(caught.value.code)
+    assert main() == 78
+    message = capsys.readouterr().err
     assert message.startswith("echo: BUOY_")
     assert len(message.splitlines()) == 2
     assert asked == []
 
 
-def test_a_fault_of_the_machine_ends_it_with_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_run_nothing(
+    asked: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Argparse's status and one line of usage."""
+    assert main(["--help"]) == 2
+    assert capsys.readouterr().err.startswith("usage: python -m echo ")
+    assert asked == []
+
+
+def test_a_fault_of_the_machine_ends_it_with_its_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Without a traceback."""
 
     def fail(*_: object, **__: object) -> None:
@@ -54,6 +66,5 @@ def test_a_fault_of_the_machine_ends_it_with_its_message(monkeypatch: pytest.Mon
     monkeypatch.setattr("os.environ", {})
     monkeypatch.setattr("bellbuoy.logs.configure", lambda *_, **__: None)
     monkeypatch.setattr(host, "run", fail)
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert caught.value.code == "echo: cannot listen on purpose"
+    assert main() == 1
+    assert capsys.readouterr().err == "echo: cannot listen on purpose\n"

@@ -29,7 +29,7 @@ if sys.argv[1:]:
     sys.exit(int(os.environ.get("FAKE_JOB_STATUS", "0")))
 name = os.path.basename(os.path.dirname(__file__)).upper()
 if os.environ.get("FAKE_DEATH") == name:
-    sys.exit(7)
+    sys.exit(int(os.environ.get("FAKE_DEATH_STATUS", "7")))
 public = socket.create_server((os.environ["BUOY_HOST"], int(os.environ[f"BUOY_{name}_PORT"])))
 class Probe(http.server.BaseHTTPRequestHandler):
     def do_GET(self):

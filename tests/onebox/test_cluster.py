@@ -122,20 +122,6 @@ def test_it_runs_below_a_long_path_with_spaces_that_is_closed_to_others(tmp_path
         assert server.psql("SELECT 1") == "1"
 
 
-def test_the_log_is_kept_small(postgres: Server, tmp_path: Path) -> None:
-    """Two files of 8 MB at most, however long it runs."""
-    cluster = replace(postgres.cluster, log=tmp_path / "log")
-    cluster.trim_log()
-    assert cluster.last_words() == ""
-    cluster.log.write_text("x\n" * 20)
-    cluster.trim_log()
-    assert cluster.last_words() == "\n".join("x" * 10)
-    cluster.log.write_bytes(b"y\n" * (5 << 20))
-    cluster.trim_log()
-    assert cluster.log.stat().st_size == 0
-    assert (tmp_path / "log.1").stat().st_size == 10 << 20
-
-
 def _runs(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from onebox import installation
 from onebox.account import Account
 from onebox.binaries import Binaries
 from onebox.installation import Installation
@@ -19,13 +18,6 @@ def test_the_data_directory_is_where_the_program_stands() -> None:
     command = ours.command("postgres", Path("/a b/c"), ["-c", "x=1"], signal.SIGINT)
     assert command.argv == ("/opt/bin/postgres", "-D", "/proc/self/cwd", "-c", "x=1")
     assert (command.directory, command.account) == (Path("/a b/c"), ACCOUNT)
-
-
-def test_without_proc_the_path_is_spelled_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on macOS."""
-    monkeypatch.setattr(installation, "_HERE", Path("/nowhere"))
-    ours = Installation(Binaries(Path("/opt/bin"), 17), None)
-    assert ours.command("initdb", Path("/data"), [], signal.SIGKILL).argv[2] == "/data"
 
 
 def test_what_the_user_set_does_not_reach_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:

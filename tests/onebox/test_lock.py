@@ -48,3 +48,25 @@ def test_the_lock_of_a_killed_holder_is_free_and_says_so(tmp_path: Path) -> None
     subprocess.run([sys.executable, "-c", KILL_HOLDER, path], env=environ, check=False)
     with lock.hold(path) as held:
         assert held.was_abandoned
+
+
+def test_a_file_that_was_removed_meanwhile_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make reset` removes it while it holds it, and somebody has opened it already."""
+    path = tmp_path / "lock"
+    real = os.open
+    opened: list[int] = []
+
+    def open_and_lose(name: Path, flags: int, mode: int) -> int:
+        descriptor = real(name, flags, mode)
+        if not opened:
+            path.unlink()
+        opened.append(descriptor)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_and_lose)
+    with lock.hold(path):
+        assert len(opened) == 2
+        with pytest.raises(EnvironmentFault, match="in use by"), lock.hold(path):
+            pass

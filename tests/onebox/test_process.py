@@ -42,7 +42,6 @@ def test_a_child_has_its_own_session_and_environment() -> None:
     assert child.returncode == -signal.SIGTERM
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="prctl(2)")
 def test_a_child_ends_when_we_are_killed() -> None:
     """The kernel sees to it."""
     environ = os.environ | {"PYTHONPATH": ":".join(sys.path)}

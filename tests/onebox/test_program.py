@@ -166,6 +166,46 @@ def test_a_service_that_keeps_dying_ends_everything(tmp_path: Path, tree: Path) 
         assert "Bellbuoy is ready" not in box.output
 
 
+def test_a_service_that_refuses_its_settings_ends_everything_at_once(
+    tmp_path: Path, tree: Path
+) -> None:
+    """Starting it again would only repeat the message."""
+    environ = {"FAKE_DEATH": "API", "FAKE_DEATH_STATUS": "78"}
+    with onebox(tmp_path / "data", tmp_path, tree=tree, environ=environ) as box:
+        assert box.status() == 1
+        assert "onebox: api refuses its settings. Its messages are above." in box.errors
+        assert "part died" not in box.errors
+        assert box.processes() == []
+
+
+def test_postgresql_has_room_for_all_workers(tmp_path: Path, tree: Path) -> None:
+    """Each has its pool and one connection to probe with."""
+    environ = {"BUOY_WORKERS": "64", "BUOY_DB_POOL_SIZE": "2"}
+    with onebox(tmp_path / "data", tmp_path, tree=tree, environ=environ) as box:
+        assert int(str(box.await_ready().sql("SHOW max_connections"))) >= 64 * 3 + 5
+        assert box.end() == 0
+
+
+def test_a_log_that_cannot_be_trimmed_ends_nothing(running: Onebox) -> None:
+    """A warning, once, and the stack goes on."""
+    (running.data / "postgres.log.1").mkdir()
+    with (running.data / "postgres.log").open("ab") as log:
+        log.write(b"x" * (9 << 20))
+    eventually(lambda: "log cannot be trimmed" in running.errors, "the warning")
+    assert running.answers(API)
+    assert running.end() == 0
+    assert running.errors.count("log cannot be trimmed") == 1
+
+
+def test_a_misspelt_setting_is_told_once(tmp_path: Path, tree: Path) -> None:
+    """By onebox; the services do not hear of it."""
+    with onebox(tmp_path / "d", tmp_path, tree=tree, environ={"BUOY_DATA_DIRR": "x"}) as box:
+        box.await_ready()
+        assert "BUOY_DATA_DIRR" not in box.child("-m", "api").environ()
+        assert box.end() == 0
+        assert box.errors.count("BUOY_DATA_DIRR is not a setting; did you mean BUOY_DATA_DIR?") == 1
+
+
 def test_a_job_that_fails_ends_everything(tmp_path: Path, tree: Path) -> None:
     """A database that is not migrated is not served."""
     environ = {"FAKE_JOB_STATUS": "3"}

@@ -14,6 +14,7 @@ def services(tmp_path: Path) -> Services:
     """The commands of a stack with settings of its own."""
     settings = OneboxSettings(echo_port=1, echo_admin_port=2, api_port=3, api_admin_port=4)
     environ = {"PATH": "/bin", "PYTHONPATH": "/mine", "BUOY_DB_USER": "somebody"}
+    environ |= {"BUOY_LOG_LEVEL": "debug", "BUOY_WORKRES": "1"}
     data = DataDirectory(tmp_path, was_abandoned=False)
     return Services(settings, environ, data, Path("/run/socket"), 5432)
 
@@ -25,6 +26,13 @@ def test_each_gets_the_settings_onebox_was_given(services: Services) -> None:
         assert [environ["BUOY_ECHO_PORT"], environ["BUOY_API_ADMIN_PORT"]] == ["1", "4"]
         assert environ["PATH"] == "/bin"
         assert environ["PYTHONPATH"].endswith(":/mine")
+
+
+def test_what_no_program_knows_is_not_passed_on(services: Services) -> None:
+    """Onebox has warned of it; its children need not, too."""
+    environ = services.api().environ
+    assert "BUOY_WORKRES" not in environ
+    assert environ["BUOY_LOG_LEVEL"] == "debug"
 
 
 def test_the_echo_service_hears_nothing_of_the_database(services: Services) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -57,8 +58,9 @@ def stack(
     command = ("make", "--no-print-directory")
     run(*command, "down", "ARGS=--volumes", environ=environ)  # what a killed run left
     try:
+        since = time.time()
         stack = Stack(environ, run(*command, "up", environ=environ))
-        stack.remember("echo", "api", "postgres", "migrate")
+        stack.remember(since, "echo", "api", "postgres", "migrate")
         # By name and not by its profile, because Grafana cannot be built here.
         stack.compose("--profile", "observability", "up", "--detach", "prometheus")
         yield stack

@@ -65,6 +65,16 @@ def logs(container: str) -> str:
     return done.stdout
 
 
+def events(service: str, event: str, value: str, since: float) -> list[str]:
+    """Return a value of each event of a service since then; Docker forgets all but the last 256."""
+    return docker(
+        *("events", "--since", f"{since:.3f}", "--until", f"{time.time():.3f}"),
+        *("--filter", f"label=com.docker.compose.project={PROJECT}"),
+        *("--filter", f"label=com.docker.compose.service={service}"),
+        *("--filter", f"event={event}", "--format", f"{{{{{value}}}}}"),
+    ).split()
+
+
 def wait_until(condition: Callable[[], object], *, seconds: float) -> None:
     """Wait for something that happens in another process.
 
@@ -90,6 +100,8 @@ class Stack:
     announcement: str = ""
     first: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Each container's state when `make up` returned, by service."""
+    healthy: dict[str, float] = field(default_factory=dict)
+    """When each was first healthy, by service."""
 
     def compose(self, *arguments: str, script: str = "") -> str:
         """Run a compose command and return what it printed."""
@@ -112,9 +124,13 @@ class Stack:
         """Return the id of a service's container."""
         return self.compose("--profile", "observability", "ps", "--all", "--quiet", service)
 
-    def remember(self, *services: str) -> None:
+    def remember(self, since: float, *services: str) -> None:
         """Fill in the first states."""
-        self.first.update((service, self.state(service)) for service in services)
+        for service in services:
+            self.first[service] = self.state(service)
+            health = "health_status: healthy"
+            if moments := events(service, health, ".TimeNano", since):
+                self.healthy[service] = int(moments[0]) / 1e9
 
     def state(self, service: str) -> dict[str, Any]:
         """Return the state of a service's container."""

@@ -4,22 +4,11 @@ import time
 
 import pytest
 
-from tests.stack.stack import PROJECT, Stack, docker, inspect, wait_until
+from tests.stack.stack import Stack, docker, events, inspect, wait_until
 
 KINDS = {"echo": "echo", "api": "greeting"}
 RECOVERY = 5.0
 """Seconds after which users are served again, once the database is."""
-
-
-def exit_codes(service: str, since: float) -> list[str]:
-    """Return the exit status of each container of a service that ended since then."""
-    return docker(
-        "events",
-        *("--since", f"{since:.3f}", "--until", f"{time.time():.3f}", "--filter", "event=die"),
-        *("--filter", f"label=com.docker.compose.project={PROJECT}"),
-        *("--filter", f"label=com.docker.compose.service={service}"),
-        *("--format", "{{.Actor.Attributes.exitCode}}"),
-    ).split()
 
 
 @pytest.mark.parametrize("service", KINDS)
@@ -46,7 +35,7 @@ def test_a_replacement_under_traffic_loses_nothing(stack: Stack, service: str) -
         stack.compose("up", "--detach", "--no-deps", "--force-recreate", "--wait", service)
         back = time.time()
     assert stack.container(service) != before
-    assert exit_codes(service, since) == ["0"]
+    assert events(service, "die", ".Actor.Attributes.exitCode", since) == ["0"]
     assert account.kinds <= {"refused"}
     assert account.last() < back, "from then on everybody is served"
     assert account.ok > 100

@@ -80,8 +80,6 @@ def test_a_signal_to_the_group_of_make_reaches_the_program(
 
 def test_a_program_without_its_parent_is_asked_to_stop(folder: Path) -> None:
     """`kill -9` of what stands between make and the program leaves nothing running."""
-    if sys.platform != "linux":
-        pytest.skip("other systems do not tell a process that its parent died")
     with terminal(["sh", "-c", "make; exec sleep 60"], folder) as screen:
         _, parent = pids(screen)
         os.kill(parent, signal.SIGKILL)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bellbuoy.errors import EnvironmentFault
-from onebox import datadir, lock
+from onebox import datadir, initdb, lock, secret
 from tools.reset import reset
 
 
@@ -16,13 +16,15 @@ def used(tmp_path: Path) -> Path:
     with datadir.hold(path) as data:
         (data.cluster / "base").mkdir(parents=True)
         data.password("owner").write_text("secret")
+        initdb.draft_of(data.cluster).mkdir()
+        secret.draft_of(data.token).write_text("half")
         data.log.write_text("old")
         data.log.with_name(f"{data.log.name}.1").write_text("older")
     return path
 
 
 def test_nothing_of_a_onebox_stays(used: Path) -> None:
-    """Database, secrets, token, logs and lock are gone, and so the directory."""
+    """Database, secrets, token, their drafts, logs and lock are gone, and so the directory."""
     assert reset(used) == f"Removed {used}."
     assert not used.exists()
 

@@ -8,6 +8,9 @@ from bellbuoy.metrics import Family, counter, gauge, histogram
 SCHEMA_READ = "schema.read"
 """The pool's own operation."""
 
+CONNECT = "connect"
+"""Opening a connection: it has errors, and its duration is part of the acquiring."""
+
 _CLASSES = ("08", "22", "23", "25", "40", "42", "53", "55", "57", "other", "none")
 """Classes of SQLSTATE; ``none`` is a statement that got no answer."""
 
@@ -95,6 +98,6 @@ def _durations(operations: Sequence[str]) -> Family:
 def _errors(operations: Sequence[str]) -> Family:
     return counter(
         "db_query_errors_total",
-        "Statements that failed.",
-        labels={"operation": (*operations, SCHEMA_READ), "sqlstate_class": _CLASSES},
+        "Statements that failed, and connections that could not be opened.",
+        labels={"operation": (*operations, SCHEMA_READ, CONNECT), "sqlstate_class": _CLASSES},
     )

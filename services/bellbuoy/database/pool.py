@@ -6,6 +6,7 @@ Law of this file: a statement gets its answer, or one of two errors that callers
 """
 
 import dataclasses
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -18,7 +19,7 @@ from bellbuoy.database import faults, schema
 from bellbuoy.database.availability import Availability, State
 from bellbuoy.database.connections import RETRY_AFTER, Connection, Connections, is_gone
 from bellbuoy.database.faults import Fault, Kind
-from bellbuoy.database.measures import SCHEMA_READ, Measures
+from bellbuoy.database.measures import CONNECT, SCHEMA_READ, Measures
 from bellbuoy.database.schema import Schema
 from bellbuoy.database.session import connect_arguments
 from bellbuoy.database.settings import DatabaseSettings
@@ -35,6 +36,12 @@ _REFUSALS = {
     Kind.DEMOTED: "The database takes no writes at the moment.",
     Kind.BUSY: "The database is too busy.",
 }
+
+# A worker that has not asked yet knows nothing, and takes no part in the minimum of all.
+_UP = {State.UNKNOWN: math.nan, State.UP: 1.0, State.DOWN: 0.0}
+
+FULL_EPISODE = 60.0
+"""Seconds without a refusal after which a full PostgreSQL is news again."""
 
 _log = structlog.get_logger("bellbuoy.database")
 
@@ -87,6 +94,7 @@ class DatabasePool:
             schema,
         )
         self._instruments = instruments
+        self._was_full = -math.inf
 
     async def __aenter__(self) -> Self:
         """Begin to watch PostgreSQL; connections are opened when they are needed."""
@@ -181,8 +189,11 @@ class DatabasePool:
             raise DatabaseUnavailable(_UNREACHABLE, RETRY_AFTER) from error
         except Exception as error:
             fault = faults.while_connecting(error)
+            self._measures.error(CONNECT, fault.sqlstate).inc()
+            if fault.kind is Kind.BUSY:
+                self._note_full(fault)
             await self._suffer(fault, epoch)
-            raise _translate("connect", fault) from error
+            raise _translate(CONNECT, fault) from error
 
     async def _ask_on(
         self, connection: Connection, operation: str, ask: Callable[[Connection], Awaitable[R]]
@@ -202,6 +213,13 @@ class DatabasePool:
             self._measures.durations[operation].observe(time.monotonic() - start)
         self._answered()
         return answer
+
+    def _note_full(self, fault: Fault) -> None:
+        """Log it once an episode; other connections go on working meanwhile, so none ends it."""
+        now = time.monotonic()
+        if now - self._was_full > FULL_EPISODE:
+            _log.warning("database full", reason=fault.reason, sqlstate=fault.sqlstate)
+        self._was_full = now
 
     def _answered(self) -> None:
         if self._availability.answered():
@@ -227,7 +245,7 @@ class DatabasePool:
         return Schema(*row) if row else schema.EMPTY
 
     def _collect(self) -> None:
-        self._measures.up.set(self._availability.state is State.UP)
+        self._measures.up.set(_UP[self._availability.state])
         self._connections.collect()
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from bellbuoy.settings import Port, Settings
+from bellbuoy.settings import PoolSettings, Port
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatabaseSettings(Settings):
+class DatabaseSettings(PoolSettings):
     """What every program that uses PostgreSQL understands."""
 
     db_host: Annotated[
@@ -30,10 +30,6 @@ class DatabaseSettings(Settings):
         Path,
         Meta(description="File with the role's password; read again for each connection."),
     ]
-    db_pool_size: Annotated[
-        int,
-        Meta(ge=1, le=100, description="Database connections that one worker opens at most."),
-    ] = 5
     db_sslmode: Annotated[
         Literal["disable", "verify-full"],
         Meta(

@@ -17,7 +17,7 @@ import structlog
 from bellbuoy.database import faults, schema
 from bellbuoy.database.availability import Availability, State
 from bellbuoy.database.connections import Connections
-from bellbuoy.database.measures import Measures
+from bellbuoy.database.measures import CONNECT, Measures
 from bellbuoy.database.schema import Schema
 from bellbuoy.errors import DatabaseUnavailable, QueryFailed
 from bellbuoy.monitor import AsyncMonitor
@@ -134,6 +134,7 @@ class Watch:
         except asyncpg.UndefinedTableError:
             return schema.EMPTY
         except Exception as error:
+            self._measures.error(CONNECT, faults.sqlstate(error)).inc()
             _log.debug("database still unavailable", reason=faults.describe(error))
             raise DatabaseUnavailable("The database cannot be reached.", PROBE) from error
 

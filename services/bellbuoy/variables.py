@@ -1,0 +1,40 @@
+"""Variables: the names of all that any program reads from the environment.
+
+Law of this file: it lists what the settings classes of all programs declare, no more and no less;
+a test of the repository compares them. The chassis cannot import the programs, and a program that
+knew only its own variables would either stay silent about a misspelt one or call its neighbour's
+a mistake.
+"""
+
+VARIABLES = frozenset(
+    {
+        "BUOY_ADMIN_HOST",
+        "BUOY_API_ADMIN_PORT",
+        "BUOY_API_PORT",
+        "BUOY_API_TOKEN_FILE",
+        "BUOY_BACKLOG",
+        "BUOY_DATA_DIR",
+        "BUOY_DB_CA_FILE",
+        "BUOY_DB_HOST",
+        "BUOY_DB_NAME",
+        "BUOY_DB_PASSWORD_FILE",
+        "BUOY_DB_POOL_SIZE",
+        "BUOY_DB_PORT",
+        "BUOY_DB_SSLMODE",
+        "BUOY_DB_USER",
+        "BUOY_DRAIN_DELAY_SECONDS",
+        "BUOY_DRAIN_TIMEOUT_SECONDS",
+        "BUOY_ECHO_ADMIN_PORT",
+        "BUOY_ECHO_IDLE_TIMEOUT_SECONDS",
+        "BUOY_ECHO_PORT",
+        "BUOY_ECHO_WRITE_BUFFER_BYTES",
+        "BUOY_ECHO_WRITE_TIMEOUT_SECONDS",
+        "BUOY_HOST",
+        "BUOY_LOG_LEVEL",
+        "BUOY_LOOP",
+        "BUOY_MAX_CONNECTIONS",
+        "BUOY_POSTGRES_BIN",
+        "BUOY_WATCHDOG_SECONDS",
+        "BUOY_WORKERS",
+    }
+)
