@@ -21,12 +21,16 @@ from bellbuoy.host.acceptor import (
 from bellbuoy.host.families import ACCEPT_PAUSES, ACCEPTED, ACTIVE, FAMILIES, LIMIT, REJECTED
 from bellbuoy.host.listeners import listen
 from bellbuoy.host.proxies import Proxies
+from bellbuoy.host.tls import TlsFiles
 from bellbuoy.instruments import Instruments
 from bellbuoy.lifecycle import State
 from bellbuoy.metrics import Layout
 from bellbuoy.scoreboard import Scoreboard
 from tests.bellbuoy.host.services import Recorder
+from tests.certificates import Authority, authority
 from tests.waiting import soon
+
+__all__ = ["authority"]
 
 
 class Listener(socket.socket):
@@ -290,6 +294,35 @@ async def test_who_does_not_introduce_himself_does_not_stop_the_close(
             await given.acceptor.close()
             assert (given.accepted, given.rejected("proxy")) == (1, 1)
         await soon(lambda: not len(given.server.open))
+
+
+async def test_a_handshake_has_its_time(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority
+) -> None:
+    """Silence is counted and forgotten; while it lasts, it counts towards the cap."""
+    monkeypatch.setattr(module, "HANDSHAKE", 0.05)
+    async with bench(cap=1) as given:
+        given.server.context = TlsFiles(authority.certificate, authority.key).load()
+        given.acceptor.start()
+        with given.clients(1) as clients:
+            await given.until_made(1)
+            assert len(given.server.open) == 1
+            await soon(lambda: given.rejected("tls") == 1)
+            assert await asyncio.to_thread(clients[0].recv, 1) == b""
+        assert (given.accepted, len(given.server.open)) == (0, 0)
+
+
+async def test_a_handshake_does_not_stop_the_close(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority
+) -> None:
+    """Whoever has not finished it by then is refused."""
+    monkeypatch.setattr(module, "SETTLE", 0.05)
+    async with bench() as given:
+        given.server.context = TlsFiles(authority.certificate, authority.key).load()
+        with given.clients(1) as clients:
+            await given.acceptor.close()
+            assert (given.rejected("tls"), len(given.server.open)) == (1, 0)
+            assert await asyncio.to_thread(clients[0].recv, 1) == b""
 
 
 class _Failing:
