@@ -6,13 +6,18 @@ its own; the sweep takes them away.
 """
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, cast
 
 CUT = frozenset({"write_timeout", "half_close_timeout", "abort"})
 """Reasons for which a connection ends without sending what is unsent."""
+
+NO_LINGER = struct.pack("ii", 1, 0)
+"""Makes close(2) send RST instead of FIN (socket(7), SO_LINGER)."""
 
 
 class Registry(Protocol):
@@ -170,8 +175,14 @@ class EchoConnection(asyncio.Protocol):
         self._transport.close()
 
     def abort(self, reason: str) -> None:
-        """Close now; what is unsent is lost."""
+        """Reset now; what is unsent is lost, also what the kernel holds of it.
+
+        A FIN after a part of the bytes would look as if they were all.
+        """
         self.reason = reason
+        with suppress(OSError):  # it may be gone already
+            connection = self._transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self._transport.abort()
 
 

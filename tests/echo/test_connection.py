@@ -1,6 +1,7 @@
 """One echo connection, on a transport that keeps account."""
 
 import asyncio
+import socket
 
 import pytest
 from hypothesis import settings
@@ -168,6 +169,15 @@ def test_with_tls_close_notify_waits_until_everything_is_sent(bench: Bench) -> N
     bench.connection.end_linger()
     assert "unwrap" in bench.transport.asked
     assert not bench.transport.is_closing()
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_cut_is_a_reset(bench: Bench, is_gone: bool) -> None:  # noqa: FBT001
+    """A FIN would say that this was everything."""
+    bench.transport.has_reset = is_gone
+    bench.connection.abort("write_timeout")
+    assert bench.transport.asked == ["abort"]
+    assert (bench.transport.options.get(socket.SO_LINGER) == b"\1\0\0\0\0\0\0\0") != is_gone
 
 
 def test_a_client_that_says_fin_too_early_is_watched(bench: Bench) -> None:

@@ -24,6 +24,7 @@ class Transport(asyncio.Transport):
         self.unsent = 0
         self.has_reset = False
         self.half_closes = True
+        self.options: dict[int, bytes] = {}
         self.limits: tuple[int | None, int | None] = (None, None)
         self.protocol: asyncio.BaseProtocol | None = None
 
@@ -56,8 +57,14 @@ class Transport(asyncio.Transport):
         self.asked.append("resume_reading")
 
     def get_extra_info(self, name: str, default: object = None) -> object:
-        """Return itself as the TLS object."""
-        return self if name == "ssl_object" else default
+        """Return itself as the TLS object and as the socket."""
+        return self if name in {"ssl_object", "socket"} else default
+
+    def setsockopt(self, _: int, name: int, value: bytes) -> None:
+        """Note it, unless the client is gone."""
+        if self.has_reset:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        self.options[name] = value
 
     def unwrap(self) -> None:
         """Say close_notify; as TLS does, want the client's."""
