@@ -10,6 +10,7 @@ import trustme
 
 from tests.certificates import NAME, Authority, authority
 from tests.clients import Conversation, connect, is_echoed, pattern, read_exactly, reset, stream
+from tests.integration.test_drain import Witness
 from tests.program import Program, loop, running
 from tests.waiting import eventually
 
@@ -137,8 +138,13 @@ async def test_a_drain_loses_no_byte_that_was_read(loop: str, authority: Authori
             asyncio.create_task(stream(program.address, talk, tls=context)) for talk in talks
         ]
         await asyncio.to_thread(eventually, lambda: all(talk.received for talk in talks))
+        witness = await asyncio.to_thread(Witness, program)
         program.send(signal.SIGTERM)
         await asyncio.wait_for(asyncio.gather(*clients), 30)
+        final = await asyncio.to_thread(witness.final_metrics, 1)
         assert await asyncio.to_thread(program.wait) == 0
     assert all(talk.is_prefix for talk in talks)
     assert {talk.end for talk in talks} == {"fin"}
+    received = sum(talk.received for talk in talks)
+    assert final.value("echo_received_bytes_total") == received
+    assert final.value("echo_sent_bytes_total") == received
