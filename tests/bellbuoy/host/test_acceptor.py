@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 import pytest
 
 from bellbuoy import timeouts
+from bellbuoy.host import acceptor as module
 from bellbuoy.host.acceptor import (
     BATCH,
     RESERVED_DESCRIPTORS,
