@@ -13,8 +13,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, cast
 
-CUT = frozenset({"write_timeout", "half_close_timeout", "abort"})
-"""Reasons for which a connection ends without sending what is unsent."""
+RESET = frozenset({"write_timeout", "half_close_timeout"})
+"""Reasons for which it ends with RST: the client had its time, and a FIN after a part of the bytes
+would look as if they were all."""
+
+CUT = RESET | {"abort"}
+"""Reasons for which it ends without sending what is unsent. At the end of a drain, what the kernel
+holds still arrives: a prefix and FIN is what a drain promises."""
 
 NO_LINGER = struct.pack("ii", 1, 0)
 """Makes close(2) send RST instead of FIN (socket(7), SO_LINGER)."""
@@ -175,14 +180,12 @@ class EchoConnection(asyncio.Protocol):
         self._transport.close()
 
     def abort(self, reason: str) -> None:
-        """Reset now; what is unsent is lost, also what the kernel holds of it.
-
-        A FIN after a part of the bytes would look as if they were all.
-        """
+        """Close now; what is unsent is lost."""
         self.reason = reason
-        with suppress(OSError):  # it may be gone already
-            connection = self._transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        connection = self._transport.get_extra_info("socket")
+        if reason in RESET and connection is not None:
+            with suppress(OSError):  # it may be gone already
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self._transport.abort()
 
 

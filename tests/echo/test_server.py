@@ -193,6 +193,19 @@ async def test_a_connection_ends_at_its_age(monkeypatch: pytest.MonkeyPatch) -> 
     assert bench.count(CLOSED, reason="max_age") == 20
 
 
+async def test_an_old_connection_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is quiet because it was told to be; its end keeps its reason."""
+    monkeypatch.setattr(timeouts, "LINGER", 1000.0)
+    bench = Bench(dataclasses.replace(SETTINGS, echo_max_age_seconds=50.0))
+    connection, transport = bench.connect()
+    for seconds in (60, 100):
+        bench.now += seconds
+        bench.server.expire()
+    assert transport.asked == ["resume_reading", "write_eof"]
+    connection.connection_lost(None)
+    assert bench.count(CLOSED, reason="max_age") == 1
+
+
 async def test_new_certificates_are_looked_for(authority: Authority) -> None:
     """And used from the next handshake on; without TLS there are none."""
     files = TlsFiles(authority.certificate, authority.key)
