@@ -3,10 +3,12 @@
 import asyncio
 import random
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
+from tests.certificates import NAME
 from tests.waiting import PATIENCE, eventually
 
 PATTERN = random.Random(7).randbytes(65_521)  # noqa: S311 - the same in every process
@@ -112,9 +114,15 @@ def pattern(start: int, length: int) -> bytes:
     return (PATTERN * repeats)[start : start + length]
 
 
-async def stream(address: Address, conversation: Conversation, piece: int = 4096) -> None:
+async def stream(
+    address: Address,
+    conversation: Conversation,
+    piece: int = 4096,
+    tls: ssl.SSLContext | None = None,
+) -> None:
     """Send pieces one after the other, at most 16 ahead, until the server says FIN; then say it."""
-    reader, writer = await asyncio.open_connection(*address)
+    name = NAME if tls else None
+    reader, writer = await asyncio.open_connection(*address, ssl=tls, server_hostname=name)
     sending = asyncio.create_task(_send(writer, conversation, piece))
     try:
         while data := await reader.read(65536):

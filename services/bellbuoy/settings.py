@@ -52,9 +52,14 @@ class LogSettings(Settings):
 class HostSettings(LogSettings):
     """What every service on the host understands."""
 
-    host: Annotated[str, Meta(min_length=1, description="Address the service listens on.")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Address the service listens on; `::` takes IPv4 as well; `unix:` and a "
+            "path is a unix socket, and the port is ignored.",
+        ),
+    ] = "127.0.0.1"
     admin_host: Annotated[
         str,
         Meta(
@@ -89,6 +94,14 @@ class HostSettings(LogSettings):
             "allow. One more is closed at once and counted.",
         ),
     ] = 10_000
+    max_connections_per_peer: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Connections a worker holds from one address at once; 0 means no limit. "
+            "Behind a load balancer all clients may have the same one.",
+        ),
+    ] = 0
     drain_delay_seconds: Annotated[
         float,
         Meta(

@@ -6,21 +6,39 @@ its own; the sweep takes them away.
 """
 
 import asyncio
+import socket
+import ssl
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, cast
 
-CUT = frozenset({"write_timeout", "abort"})
-"""Reasons for which a connection ends without sending what is unsent."""
+RESET = frozenset({"write_timeout", "half_close_timeout"})
+"""Reasons for which it ends with RST: the client had its time, and a FIN after a part of the bytes
+would look as if they were all."""
+
+CUT = RESET | {"abort"}
+"""Reasons for which it ends without sending what is unsent. At the end of a drain, what the kernel
+holds still arrives: a prefix and FIN is what a drain promises."""
+
+NO_LINGER = struct.pack("ii", 1, 0)
+"""Makes close(2) send RST instead of FIN (socket(7), SO_LINGER)."""
 
 
 class Registry(Protocol):
     """What a connection tells its server."""
+
+    def made(self, connection: "EchoConnection", /) -> None:
+        """A connection can be used from now on."""
 
     def touched(self, connection: "EchoConnection", /) -> None:
         """Something moved on a connection that was quiet since the last sweep."""
 
     def paused(self) -> None:
         """A client reads slower than it writes."""
+
+    def half_closed(self, connection: "EchoConnection", /) -> None:
+        """A client sent its FIN before it read everything."""
 
     def lost(
         self, connection: "EchoConnection", error: BaseException | None, unsent: int, /
@@ -38,6 +56,7 @@ class EchoConnection(asyncio.Protocol):
         is_touched: Whether anything moved since the last sweep.
         lingers: Whether it is finished, and everything was sent when that was last asked.
         quiet_since: Loop time in seconds at which something last moved, as sweeps saw it.
+        deadline: Loop time in seconds at which it is old enough to be finished.
         reason: Why the connection ended, once that is known.
     """
 
@@ -46,6 +65,7 @@ class EchoConnection(asyncio.Protocol):
         "_registry",
         "_transport",
         "_write",
+        "deadline",
         "is_touched",
         "lingers",
         "messages",
@@ -58,18 +78,17 @@ class EchoConnection(asyncio.Protocol):
     _transport: asyncio.Transport
     _write: Callable[[bytes], None]
 
-    def __init__(self, registry: Registry, high_water: int, now: float) -> None:
+    def __init__(self, registry: Registry, high_water: int) -> None:
         """Belong to ``registry``.
 
         Args:
             registry: Told of what happens.
             high_water: Unsent bytes at which reading stops; it goes on at a quarter.
-            now: Loop time in seconds.
         """
         self._registry = registry
         self._high_water = high_water
         self.received = self.messages = self.unsent = 0
-        self.quiet_since = now
+        self.quiet_since = self.deadline = 0.0
         self.is_touched = self.lingers = False
         self.reason = "client"
 
@@ -79,6 +98,7 @@ class EchoConnection(asyncio.Protocol):
         # Both marks: uvloop's low one is 16 bytes unless it is told.
         self._transport.set_write_buffer_limits(self._high_water, self._high_water // 4)
         self._write = self._transport.write
+        self._registry.made(self)
 
     def data_received(self, data: bytes) -> None:
         """Write what was read."""
@@ -99,6 +119,11 @@ class EchoConnection(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
+    def eof_received(self) -> None:
+        """Let the transport send what is left, then FIN, and close; the server sets it a time."""
+        if self.look():
+            self._registry.half_closed(self)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell the server; a reset by the client is an end like any other."""
         if exc is not None and self.reason == "client":
@@ -110,28 +135,44 @@ class EchoConnection(asyncio.Protocol):
         """Return how many bytes the transport still has to hand to the kernel."""
         return self._transport.get_write_buffer_size()
 
-    def finish(self) -> None:
+    def finish(self, reason: str) -> None:
         """Echo what was read, send our FIN, and read on without echoing until the client's.
 
         Closing with unread bytes would reset the connection and destroy what the client has
-        not read yet.
+        not read yet. With TLS, close_notify takes the place of FIN once everything is sent.
         """
-        if self._transport.is_closing():
+        if self.reason != "client" or self._transport.is_closing():
             return
-        self.reason = "drain"
+        self.reason = reason
         self._transport.set_protocol(_Discarding(self))
         try:
             self._transport.resume_reading()
-            self._transport.write_eof()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
         except OSError:  # it was reset a moment ago, and the loop has not noticed yet
             self._transport.abort()
+        self._linger()
+
+    def _linger(self) -> None:
         self.lingers = not self.look()
+        if self.lingers and not self._transport.can_write_eof():
+            self._notify()
+
+    def _notify(self) -> None:
+        """Send close_notify and read on, which transports of TLS have no method for."""
+        if self._transport.is_closing():
+            return
+        self._transport.pause_reading()
+        with suppress(ssl.SSLError):  # it wants the client's answer, or there is something to read
+            self._transport.get_extra_info("ssl_object").unwrap()
+        self._transport.resume_reading()  # which also sends what unwrap() has written
 
     def end_linger(self) -> None:
         """Close if everything had been sent when this was last asked; else, ask again later."""
         if self.lingers:
-            self.close("drain")
-        self.lingers = not self.look()
+            self._transport.close()
+        else:
+            self._linger()
 
     def close(self, reason: str) -> None:
         """Close once everything is sent."""
@@ -141,6 +182,10 @@ class EchoConnection(asyncio.Protocol):
     def abort(self, reason: str) -> None:
         """Close now; what is unsent is lost."""
         self.reason = reason
+        connection = self._transport.get_extra_info("socket")
+        if reason in RESET and connection is not None:
+            with suppress(OSError):  # it may be gone already
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self._transport.abort()
 
 

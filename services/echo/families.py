@@ -8,7 +8,18 @@ SENT = counter("echo_sent_bytes_total", "Echoed bytes handed to the kernel.")
 CLOSED = counter(
     "echo_connections_closed_total",
     "Connections that ended, by reason.",
-    labels={"reason": ("client", "error", "idle_timeout", "write_timeout", "drain", "abort")},
+    labels={
+        "reason": (
+            "client",
+            "error",
+            "idle_timeout",
+            "write_timeout",
+            "half_close_timeout",
+            "max_age",
+            "drain",
+            "abort",
+        )
+    },
 )
 DURATION = histogram(
     "echo_connection_duration_seconds",

@@ -1,11 +1,16 @@
 """The echo server of one worker: its connections, their sweep and their end."""
 
 import asyncio
+import ssl
 import time
+from random import Random
 
 from bellbuoy import timeouts
-from bellbuoy.host import Server, Worker
+from bellbuoy.host import Connections, Server, Worker
+from bellbuoy.host.proxies import Proxies
+from bellbuoy.host.tls import Certificates
 from bellbuoy.monitor import AsyncMonitor
+from echo.age import Ages
 from echo.connection import EchoConnection
 from echo.families import CLOSED, DURATION, MESSAGES, PAUSES, RECEIVED, SENT
 from echo.settings import EchoSettings
@@ -20,14 +25,30 @@ class EchoServer(Server):
     Args:
         settings: Limits and timeouts.
         worker: Where to count.
+        certificates: What handshakes use; ``None`` for plain text.
+        proxies: Who speaks for the clients; ``None`` when they come themselves.
+        random: Where the jitter of the maximum age comes from.
     """
 
-    def __init__(self, settings: EchoSettings, worker: Worker) -> None:
+    def __init__(
+        self,
+        settings: EchoSettings,
+        worker: Worker,
+        certificates: Certificates | None = None,
+        proxies: Proxies | None = None,
+        random: Random | None = None,
+    ) -> None:
         """Hold no connection yet."""
         self._settings = settings
-        self._connections: set[EchoConnection] = set()
+        self._certificates = certificates
+        self._proxies = proxies
+        # Nobody gains by guessing when a connection ends.
+        self._ages = Ages(settings.echo_max_age_seconds, random or Random())  # noqa: S311
+        self._connections: Connections[EchoConnection] = Connections()
         self._moved: list[EchoConnection] = []
-        self._empty = asyncio.Event()
+        # What ends by itself in a while, and the time at which it is helped.
+        self._half_closed: dict[EchoConnection, float] = {}
+        self._finishing: dict[EchoConnection, float] = {}
         self._loop = asyncio.get_running_loop()
         self._monitor: AsyncMonitor = worker.monitor
         self._record = worker.monitor.record("echo.connection")
@@ -43,31 +64,45 @@ class EchoServer(Server):
         instruments.before_flush(self.sweep)
 
     @property
-    def connections(self) -> int:
+    def connections(self) -> Connections[EchoConnection]:
         """Connections made and not lost."""
-        return len(self._connections)
+        return self._connections
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """The certificates as they are now."""
+        return self._certificates.context if self._certificates else None
+
+    @property
+    def proxies(self) -> Proxies | None:
+        """The proxies of the settings."""
+        return self._proxies
 
     def protocol(self) -> EchoConnection:
         """Return the protocol of one new connection."""
-        connection = EchoConnection(self, self._settings.echo_write_buffer_bytes, self._loop.time())
-        self._connections.add(connection)
-        self._record.begin(connection, time.monotonic_ns())
-        return connection
+        return EchoConnection(self, self._settings.echo_write_buffer_bytes)
 
     async def drain(self) -> None:
         """Finish every connection; a client that has got everything has a while to say FIN."""
         # The last ones came a moment ago with bytes that are not read yet.
         await asyncio.sleep(LAST_LOOK)
-        for connection in tuple(self._connections):
-            connection.finish()
+        for connection in self._connections:
+            connection.finish("drain")
         while not await self._is_empty_within(timeouts.LINGER):
-            for connection in tuple(self._connections):
+            for connection in self._connections:
                 connection.end_linger()
 
     def abort(self) -> None:
         """Cut what is left."""
-        for connection in tuple(self._connections):
+        for connection in self._connections:
             self._cut(connection, "abort")
+
+    def made(self, connection: EchoConnection) -> None:
+        """Keep a connection until it is lost."""
+        connection.quiet_since = now = self._loop.time()
+        connection.deadline = self._ages.deadline(now)
+        self._connections.add(connection)
+        self._record.begin(connection, time.monotonic_ns())
 
     def touched(self, connection: EchoConnection) -> None:
         """Look at ``connection`` in the next sweep."""
@@ -77,9 +112,16 @@ class EchoServer(Server):
         """Count a client that reads slower than it writes."""
         self._pauses.inc()
 
+    def half_closed(self, connection: EchoConnection) -> None:
+        """Give a client that has sent everything a time to read the rest."""
+        timeout = self._settings.echo_half_close_timeout_seconds
+        self._half_closed[connection] = self._loop.time() + timeout
+
     def lost(self, connection: EchoConnection, error: BaseException | None, unsent: int) -> None:
         """Count a connection's end."""
         self._connections.discard(connection)
+        self._half_closed.pop(connection, None)
+        self._finishing.pop(connection, None)
         self._report(connection, unsent)
         self._closed[connection.reason].inc()
         now = time.monotonic_ns()
@@ -88,8 +130,6 @@ class EchoServer(Server):
             self._record.succeed(connection, now)
         else:
             self._monitor.failed(self._record, connection, error)
-        if not self._connections:
-            self._empty.set()
 
     def sweep(self) -> None:
         """Count what moved since the last sweep; quiet connections cost nothing."""
@@ -108,8 +148,20 @@ class EchoServer(Server):
                 self._moved.append(connection)
 
     def expire(self) -> None:
-        """Close the connections on which nothing moves."""
+        """End what is quiet, what is old, and what does not end by itself."""
         now = self._loop.time()
+        self._expire_quiet(now)
+        for connection, deadline in tuple(self._half_closed.items()):
+            if deadline <= now:
+                self._cut(connection, "half_close_timeout")
+        self._expire_old(now)
+
+    def refresh(self) -> None:
+        """Look whether there are new certificates."""
+        if self._certificates:
+            self._certificates.refresh()
+
+    def _expire_quiet(self, now: float) -> None:
         idle = now - self._settings.echo_idle_timeout_seconds
         stalled = now - self._settings.echo_write_timeout_seconds
         oldest = max(idle, stalled)
@@ -117,8 +169,24 @@ class EchoServer(Server):
         for connection in late:
             if connection.unsent and connection.quiet_since <= stalled:
                 self._cut(connection, "write_timeout")
-            elif not connection.unsent and connection.quiet_since <= idle:
+            elif self._is_idle(connection, idle):
                 connection.close("idle_timeout")
+
+    def _is_idle(self, connection: EchoConnection, since: float) -> bool:
+        quiet = not connection.unsent and connection.quiet_since <= since
+        return quiet and connection not in self._finishing
+
+    def _expire_old(self, now: float) -> None:
+        for connection, linger in tuple(self._finishing.items()):
+            if linger <= now:
+                self._finishing[connection] = now + timeouts.LINGER
+                connection.end_linger()
+        if not self._settings.echo_max_age_seconds:
+            return
+        for connection in self._connections:
+            if connection.deadline <= now and connection not in self._finishing:
+                self._finishing[connection] = now + timeouts.LINGER
+                connection.finish("max_age")
 
     def _cut(self, connection: EchoConnection, reason: str) -> None:
         self._report(connection, connection.look())
@@ -132,11 +200,9 @@ class EchoServer(Server):
         connection.unsent = unsent
 
     async def _is_empty_within(self, seconds: float) -> bool:
-        self._empty.clear()
         try:
             async with asyncio.timeout(seconds):
-                while self._connections:
-                    await self._empty.wait()
+                await self._connections.until_empty()
         except TimeoutError:
             return False
         return True

@@ -1,6 +1,7 @@
 """The echo server: counts in sweeps, closes what does not move, ends in order."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ import pytest
 
 from bellbuoy import timeouts
 from bellbuoy.host import Worker
+from bellbuoy.host.tls import Certificates, TlsFiles
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Family, Layout
 from bellbuoy.monitor import AsyncMonitor
@@ -16,8 +18,11 @@ from echo.families import CLOSED, DURATION, FAMILIES, MESSAGES, PAUSES, RECEIVED
 from echo.server import EchoServer
 from echo.settings import EchoSettings
 from tests.bellbuoy.host.listening import client, listening
+from tests.certificates import Authority, authority
 from tests.echo.transports import Transport
 from tests.waiting import soon
+
+__all__ = ["authority"]
 
 SETTINGS = EchoSettings(echo_idle_timeout_seconds=100.0, echo_write_timeout_seconds=10.0)
 
@@ -25,11 +30,11 @@ SETTINGS = EchoSettings(echo_idle_timeout_seconds=100.0, echo_write_timeout_seco
 class Bench:
     """A server with a clock of the test's own, and connections without a network."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: EchoSettings = SETTINGS) -> None:
         """Hold no connection yet."""
         self.instruments = Instruments(Layout(FAMILIES))
         self.monitor = AsyncMonitor()
-        self.server = EchoServer(SETTINGS, Worker(self.instruments, self.monitor))
+        self.server = EchoServer(settings, Worker(self.instruments, self.monitor))
         self.now = 1000.0
         self.server._loop = self  # type: ignore[assignment]  # all it asks is the time
 
@@ -82,7 +87,7 @@ async def test_what_moved_since_the_last_sweep_is_counted_at_the_end(bench: Benc
     assert (stats.started, stats.completed, stats.running) == (1, 1, 0)
     bench.server.sweep()
     assert bench.count(RECEIVED) == 5
-    assert bench.server.connections == 0
+    assert len(bench.server.connections) == 0
 
 
 async def test_a_reset_is_a_failed_task(bench: Bench) -> None:
@@ -144,6 +149,77 @@ async def test_a_reader_that_gets_on_is_not_cut(bench: Bench) -> None:
         bench.now += 9
         bench.server.expire()
     assert transport.asked == []
+
+
+async def test_a_client_that_said_fin_must_read_the_rest_in_time(bench: Bench) -> None:
+    """Otherwise it is cut; one that had everything, or gets it in time, is nobody's business."""
+    (slow, waits), (_, other) = bench.connect(), bench.connect()
+    waits.unsent = 60
+    slow.data_received(b"x" * 100)
+    slow.eof_received()
+    bench.now += 9
+    bench.server.expire()
+    assert waits.asked == []
+    bench.now += 1
+    bench.server.expire()
+    assert (waits.asked, other.asked) == (["abort"], [])
+    slow.connection_lost(None)
+    assert (bench.count(RECEIVED), bench.count(SENT)) == (100, 40)
+    assert bench.count(CLOSED, reason="half_close_timeout") == 1
+    bench.server.expire()
+
+
+async def test_a_connection_ends_at_its_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth more or less; finished in order, and closed when it says no FIN."""
+    monkeypatch.setattr(timeouts, "LINGER", 3.0)
+    bench = Bench(dataclasses.replace(SETTINGS, echo_max_age_seconds=50.0))
+    made = [bench.connect() for _ in range(20)]
+    bench.now += 44.9
+    bench.server.expire()
+    assert [transport.asked for _, transport in made] == [[]] * 20
+    bench.now += 5
+    bench.server.expire()
+    ended = sum("write_eof" in transport.asked for _, transport in made)
+    assert 0 < ended < 20
+    bench.now += 5.2
+    bench.server.expire()
+    bench.server.expire()
+    assert all(transport.asked.count("write_eof") == 1 for _, transport in made)
+    bench.now += 3
+    bench.server.expire()
+    assert all(transport.asked[-1] == "close" for _, transport in made)
+    for connection, _ in made:
+        connection.connection_lost(None)
+    assert bench.count(CLOSED, reason="max_age") == 20
+
+
+async def test_an_old_connection_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is quiet because it was told to be; its end keeps its reason."""
+    monkeypatch.setattr(timeouts, "LINGER", 1000.0)
+    bench = Bench(dataclasses.replace(SETTINGS, echo_max_age_seconds=50.0))
+    connection, transport = bench.connect()
+    for seconds in (60, 100):
+        bench.now += seconds
+        bench.server.expire()
+    assert transport.asked == ["resume_reading", "write_eof"]
+    connection.connection_lost(None)
+    assert bench.count(CLOSED, reason="max_age") == 1
+
+
+async def test_new_certificates_are_looked_for(authority: Authority) -> None:
+    """And used from the next handshake on; without TLS there are none."""
+    files = TlsFiles(authority.certificate, authority.key)
+    worker = Worker(Instruments(Layout(FAMILIES)), AsyncMonitor())
+    server = EchoServer(SETTINGS, worker, Certificates(files))
+    before = server.tls
+    server.refresh()
+    assert server.tls is before
+    authority.renew()
+    server.refresh()
+    assert server.tls is not before
+    plain = EchoServer(SETTINGS, worker)
+    plain.refresh()
+    assert (plain.tls, plain.proxies) == (None, None)
 
 
 async def test_abort_cuts_everything(bench: Bench) -> None:
@@ -211,7 +287,7 @@ async def test_a_half_closed_client_gets_everything_then_fin() -> None:
         talk.writer.write(b"x" * 200_000)
         talk.writer.write_eof()
         assert await asyncio.wait_for(talk.reader.read(), 10) == b"x" * 200_000
-        await soon(lambda: not server.connections)
+        await soon(lambda: not len(server.connections))
 
 
 async def test_a_drained_client_gets_a_prefix_then_fin() -> None:

@@ -1,9 +1,11 @@
 """The echo service as the host runs it."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from bellbuoy.errors import SettingsError
 from bellbuoy.host import Service, Worker
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
@@ -12,6 +14,10 @@ from echo.families import FAMILIES
 from echo.server import EchoServer
 from echo.service import LOOKS, Echo
 from echo.settings import EchoSettings
+from tests.certificates import Authority, authority
+from tests.waiting import soon
+
+__all__ = ["authority"]
 
 
 def test_it_is_a_service() -> None:
@@ -35,3 +41,27 @@ async def test_quiet_connections_are_looked_for_while_it_is_open(
         assert monitor.get_stats().tasks["echo.expiry"].running == 1
     stats = monitor.get_stats().tasks["echo.expiry"]
     assert (stats.running, stats.cancelled) == (0, 1)
+
+
+def test_files_that_cannot_be_used_are_found_before_anything_is_forked(tmp_path: Path) -> None:
+    """So that no worker dies of them."""
+    absent = tmp_path / "absent.pem"
+    settings = EchoSettings(echo_tls_certificate_file=absent, echo_tls_key_file=absent)
+    with pytest.raises(SettingsError, match="absent"):
+        Echo(settings)
+
+
+async def test_certificates_are_looked_at_while_it_is_open(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority
+) -> None:
+    """Also by a worker that came after they were replaced."""
+    monkeypatch.setattr("echo.service.REFRESH", 0.001)
+    settings = EchoSettings(
+        echo_tls_certificate_file=authority.certificate, echo_tls_key_file=authority.key
+    )
+    worker = Worker(Instruments(Layout(FAMILIES)), AsyncMonitor())
+    async with Echo(settings).open(worker) as server:
+        before = server.tls
+        assert before is not None
+        authority.renew()
+        await soon(lambda: server.tls is not before)

@@ -29,3 +29,34 @@ def test_what_would_not_work_is_refused(variable: str, value: str) -> None:
     """By the name of the variable."""
     with pytest.raises(SettingsError, match=f"^{variable}="):
         load(EchoSettings, {variable: value})
+
+
+@pytest.mark.parametrize(
+    "named, missing",
+    [
+        ({"CERTIFICATE"}, "KEY"),
+        ({"KEY"}, "CERTIFICATE"),
+        ({"CLIENT_CA"}, "CERTIFICATE"),
+        ({"CERTIFICATE", "CLIENT_CA"}, "KEY"),
+    ],
+)
+def test_half_an_identity_is_refused(named: set[str], missing: str) -> None:
+    """Rather than serving in plain text what was meant to be secret."""
+    environ = {f"BUOY_ECHO_TLS_{name}_FILE": "/file" for name in named}
+    with pytest.raises(SettingsError, match=f"^BUOY_ECHO_TLS_{missing}_FILE: required"):
+        _ = load(EchoSettings, environ).tls_files
+
+
+def test_tls_and_proxies_are_off_unless_set() -> None:
+    """Both are a decision."""
+    settings = load(EchoSettings, {})
+    assert (settings.tls_files, settings.proxies) == (None, None)
+
+
+def test_networks_are_read() -> None:
+    """Or named when they are none."""
+    settings = load(EchoSettings, {"BUOY_ECHO_PROXY_NETWORKS": "10.0.0.0/8,::1"})
+    assert settings.proxies is not None
+    assert settings.proxies.trusts("10.1.1.1")
+    with pytest.raises(SettingsError, match=r"^BUOY_ECHO_PROXY_NETWORKS="):
+        _ = load(EchoSettings, {"BUOY_ECHO_PROXY_NETWORKS": "nonsense"}).proxies

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import ssl
 
 
 class Transport(asyncio.Transport):
@@ -11,6 +12,7 @@ class Transport(asyncio.Transport):
         wrote: What was written.
         asked: The other methods that were called, in order.
         unsent: Bytes that the client has not read.
+        half_closes: Whether FIN can be sent alone.
         has_reset: Whether the client is gone, which only a system call would tell.
     """
 
@@ -21,6 +23,8 @@ class Transport(asyncio.Transport):
         self.asked: list[str] = []
         self.unsent = 0
         self.has_reset = False
+        self.half_closes = True
+        self.options: dict[int, bytes] = {}
         self.limits: tuple[int | None, int | None] = (None, None)
         self.protocol: asyncio.BaseProtocol | None = None
 
@@ -51,6 +55,25 @@ class Transport(asyncio.Transport):
     def resume_reading(self) -> None:
         """Note it."""
         self.asked.append("resume_reading")
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        """Return itself as the TLS object and as the socket."""
+        return self if name in {"ssl_object", "socket"} else default
+
+    def setsockopt(self, _: int, name: int, value: bytes) -> None:
+        """Note it, unless the client is gone."""
+        if self.has_reset:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        self.options[name] = value
+
+    def unwrap(self) -> None:
+        """Say close_notify; as TLS does, want the client's."""
+        self.asked.append("unwrap")
+        raise ssl.SSLWantReadError
+
+    def can_write_eof(self) -> bool:
+        """Return whether it can say FIN and read on; TLS cannot."""
+        return self.half_closes
 
     def write_eof(self) -> None:
         """Send FIN, unless the client is gone."""

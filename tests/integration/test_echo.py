@@ -1,9 +1,11 @@
 """The echo service: every byte back as it came, whatever the client does."""
 
-import asyncio
-import hashlib
 import os
 import socket
+import threading
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
@@ -59,24 +61,36 @@ def test_bytes_come_back_as_they_were_sent(loop: str) -> None:
         assert program.stop() == 0
 
 
-async def test_64_mebibytes_come_back(loop: str) -> None:
-    """Sent as fast as they are read, in pieces of any size."""
-    size = 64 * 1024 * 1024
-    data = pattern(0, 8 * 1024 * 1024) * 8
+def test_256_mebibytes_come_back(loop: str) -> None:
+    """In one write, read meanwhile; the service holds a small part of it at any time."""
+    size = 256 * 1024 * 1024
+    data = bytearray(pattern(0, size))
     with running("echo", {"BUOY_LOOP": loop}) as program:
-        reader, writer = await asyncio.open_connection(*program.address, limit=1024 * 1024)
-        writer.write(data)
-        writer.write_eof()
-        digest = hashlib.sha256()
-        received = 0
-        while piece := await reader.read(1024 * 1024):
-            digest.update(piece)
-            received += len(piece)
-        writer.close()
-        await writer.wait_closed()
-        assert await asyncio.to_thread(program.stop) == 0
-    assert received == size
-    assert digest.digest() == hashlib.sha256(data).digest()
+        (worker,) = program.await_workers(1)
+        before = most_memory(worker)
+        with connect(program.address) as client:
+            sending = threading.Thread(target=_say_all, args=(client, data))
+            sending.start()
+            with memoryview(data) as view:
+                received = 0
+                while piece := client.recv(1024 * 1024):
+                    assert piece == view[received : received + len(piece)]
+                    received += len(piece)
+            sending.join()
+        assert received == size
+        assert most_memory(worker) - before < 32 * 1024 * 1024
+        assert program.stop() == 0
+
+
+def _say_all(client: socket.socket, data: bytearray) -> None:
+    client.sendall(data)
+    client.shutdown(socket.SHUT_WR)
+
+
+def most_memory(pid: int) -> int:
+    """Return the most bytes that a process ever had resident."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def test_a_half_closed_connection_gets_everything_then_fin(loop: str) -> None:
@@ -89,6 +103,11 @@ def test_a_half_closed_connection_gets_everything_then_fin(loop: str) -> None:
             assert read_exactly(client, len(data) + 1) == data
         eventually(lambda: program.metrics().value(CLOSED, reason="client") == 1)
         assert program.stop() == 0
+
+
+def open_sockets(pid: int) -> int:
+    """Return how many sockets a process has open."""
+    return len([f for f in Path(f"/proc/{pid}/fd").iterdir() if f.is_socket()])
 
 
 def has_paused(program: Program) -> bool:
@@ -134,6 +153,97 @@ def test_a_client_that_never_reads_is_cut(loop: str) -> None:
         assert program.stop() == 0
 
 
+def test_many_clients_that_do_not_read_cost_a_bounded_amount_each(loop: str) -> None:
+    """A hundred of them: the mark and one read; whoever reads is served."""
+    count, high_water, one_read = 100, 64 * 1024, 256 * 1024
+    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_WRITE_BUFFER_BYTES": str(high_water)}
+    with running("echo", environ) as program, ExitStack() as stack:
+        (worker,) = program.await_workers(1)
+        before = most_memory(worker)
+        slow = [stack.enter_context(connect(program.address, small=True)) for _ in range(count)]
+        for client in slow:
+            client.settimeout(0)
+
+        def all_paused() -> bool:
+            for client in slow:
+                with suppress(BlockingIOError):
+                    client.send(pattern(0, 65536))
+            return program.metrics().value("echo_write_paused_total") >= count
+
+        eventually(all_paused)
+        with connect(program.address) as other:
+            assert all(is_echoed(other) for _ in range(100))
+        metrics = program.metrics()
+        received = metrics.value("echo_received_bytes_total")
+        held = received - metrics.value("echo_sent_bytes_total")
+        assert held <= count * (high_water + one_read)
+        assert most_memory(worker) - before <= count * (high_water + one_read) + 16 * 1024 * 1024
+        for client in slow:
+            reset(client)
+        eventually(lambda: program.metrics().value(ACTIVE) == 0)
+        assert program.stop() == 0
+
+
+def test_after_its_fin_a_client_must_read_the_rest_in_time(loop: str) -> None:
+    """Or it is cut at the half-close timeout; one that reads in time gets everything."""
+    size = 8 * 1024 * 1024
+    environ = {
+        "BUOY_LOOP": loop,
+        "BUOY_ECHO_HALF_CLOSE_TIMEOUT_SECONDS": "1",
+        "BUOY_ECHO_WRITE_BUFFER_BYTES": str(2 * size),  # so that the service reads up to the FIN
+    }
+    with running("echo", environ) as program:
+        program.await_workers(1)
+        with connect(program.address, small=True) as stalled:
+            stalled.sendall(pattern(0, size))
+            stalled.shutdown(socket.SHUT_WR)
+            ended = {"reason": "half_close_timeout"}
+            eventually(lambda: program.metrics().value(CLOSED, **ended) == 1)
+            with pytest.raises(ConnectionError):
+                read_exactly(stalled, size)
+        assert program.metrics().value("echo_received_bytes_total") == size
+        assert program.metrics().value("echo_sent_bytes_total") < size
+        with connect(program.address) as reading:
+            reading.sendall(pattern(0, size))
+            reading.shutdown(socket.SHUT_WR)
+            assert read_exactly(reading, size + 1) == pattern(0, size)
+        assert program.stop() == 0
+
+
+def test_old_connections_are_finished(loop: str) -> None:
+    """At their age they get what they sent, then FIN; nobody is reset."""
+    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_MAX_AGE_SECONDS": "1"}
+    with running("echo", environ) as program:
+        program.await_workers(1)
+        began = time.monotonic()
+        with connected(program.address, 20) as clients:
+            assert all(is_echoed(client) for client in clients)
+            for client in clients:
+                assert client.recv(1) == b""
+                assert time.monotonic() - began >= 0.9
+                client.sendall(b"too late, and no reset")
+                client.shutdown(socket.SHUT_WR)
+                assert client.recv(1) == b""
+        eventually(lambda: program.metrics().value(CLOSED, reason="max_age") == 20)
+        assert program.stop() == 0
+
+
+def test_hundreds_of_silent_connections_are_closed(loop: str) -> None:
+    """Not before the idle timeout; others are accepted and served meanwhile."""
+    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_IDLE_TIMEOUT_SECONDS": "2"}
+    with running("echo", environ) as program:
+        program.await_workers(1)
+        began = time.monotonic()
+        with connected(program.address, 300) as silent:
+            with connect(program.address) as other:
+                assert is_echoed(other)
+            for client in silent:
+                assert client.recv(1) == b""
+                assert time.monotonic() - began >= 2
+        eventually(lambda: program.metrics().value(CLOSED, reason="idle_timeout") == 300)
+        assert program.stop() == 0
+
+
 def test_an_idle_connection_is_closed(loop: str) -> None:
     """With FIN, at the idle timeout; one that talks now and then is kept."""
     environ = {"BUOY_LOOP": loop, "BUOY_ECHO_IDLE_TIMEOUT_SECONDS": "2"}
@@ -159,17 +269,19 @@ def _ended(client: socket.socket) -> str:
 def test_resets_are_nothing_special(loop: str) -> None:
     """Hundreds, with and without data on the way: no error is logged, nothing stays behind."""
     with running("echo", {"BUOY_LOOP": loop}) as program:
-        program.await_workers(1)
-        for number in range(300):
+        (worker,) = program.await_workers(1)
+        sockets = open_sockets(worker)
+        for number in range(1000):
             client = connect(program.address)
             if number % 3:
-                client.sendall(pattern(0, 1000 * number))
+                client.sendall(pattern(0, 300 * number))
             if number % 3 == 1:
                 client.recv(1)
             reset(client)
-        eventually(lambda: program.metrics().value("bellbuoy_connections_accepted_total") == 300)
+        eventually(lambda: program.metrics().value("bellbuoy_connections_accepted_total") == 1000)
         eventually(lambda: program.metrics().value(ACTIVE) == 0)
-        assert program.metrics().value(CLOSED) == 300
+        assert program.metrics().value(CLOSED) == 1000
+        eventually(lambda: open_sockets(worker) == sockets)
         with connect(program.address) as client:
             assert is_served(client)
         assert program.stop() == 0

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -125,11 +126,46 @@ def test_a_stopped_neighbour_takes_no_connections_along(loop: str) -> None:
 
 def test_thousands_can_come_at_once(loop: str) -> None:
     """The kernel's queue is as long as the settings say, and nobody in it is forgotten."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    longest = int(Path("/proc/sys/net/core/somaxconn").read_text())
+    count = min(4000, longest - 50, soft - 200)
     with running("echo", {"BUOY_LOOP": loop}) as program:
         (worker,) = program.await_workers(1)
         os.kill(worker, signal.SIGSTOP)
-        with connected(program.address, 1000) as clients:
+        with connected(program.address, count) as clients:
+            # What overflows is dropped by the kernel, and is not in the queue.
+            assert queued(program.address[1]) == count
             os.kill(worker, signal.SIGCONT)
             assert all(is_echoed(client) for client in clients)
         eventually(lambda: program.metrics().value(ACTIVE) == 0)
+        assert program.stop() == 0
+
+
+def queued(port: int) -> int:
+    """Return how many connections the kernel keeps for accept(2) on a port."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = "0A"
+    for row in rows:
+        if row[3] == listening and int(row[1].partition(":")[2], 16) == port:
+            return int(row[4].partition(":")[2], 16)
+    raise AssertionError(f"nobody listens on port {port}")
+
+
+def test_one_address_cannot_take_all_places(loop: str) -> None:
+    """Its drip-feeding connections beyond its share are refused; another address is served."""
+    environ = {"BUOY_LOOP": loop, "BUOY_MAX_CONNECTIONS_PER_PEER": "10"}
+    with running("echo", environ) as program, ExitStack() as stack:
+        program.await_workers(1)
+        greedy = [stack.enter_context(socket.socket()) for _ in range(30)]
+        for client in greedy:
+            client.settimeout(20)
+            client.bind(("127.0.0.2", 0))
+            client.connect(program.address)
+        admitted = [client for client in greedy if is_served(client)]
+        assert len(admitted) == 10
+        eventually(lambda: program.metrics().value(REJECTED, reason="peer_limit") == 20)
+        for client in admitted:
+            assert is_echoed(client, b".")
+        with connected(program.address, 10) as others:
+            assert all(is_echoed(client) for client in others)
         assert program.stop() == 0

@@ -23,11 +23,15 @@ class Settings(HostSettings):
 class Idle(host.Server):
     """Serves nobody."""
 
-    connections = 0
-
     def __init__(self, place: str) -> None:
         """Fail at ``place``."""
         self.place = place
+        self.open: host.Connections[NoReturn] = host.Connections()
+
+    @property
+    def connections(self) -> host.Connections[NoReturn]:
+        """None."""
+        return self.open
 
     def protocol(self) -> NoReturn:
         """Do what no test asks for."""

@@ -29,6 +29,7 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be counted as open."""
+        self.server.open.add(self)
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
@@ -40,7 +41,6 @@ class Line(asyncio.Protocol):
     def connection_lost(self, _: BaseException | None) -> None:
         """Be open no more."""
         self.server.open.discard(self)
-        self.server.changed.set()
 
 
 class Shouting(host.Server):
@@ -49,26 +49,22 @@ class Shouting(host.Server):
     def __init__(self, worker: host.Worker) -> None:
         """Count with the worker's instruments."""
         self.lines = worker.instruments.counter(LINES)
-        self.open: set[Line] = set()
-        self.changed = asyncio.Event()
+        self.open: host.Connections[Line] = host.Connections()
 
     @property
-    def connections(self) -> int:
-        """How many are open."""
-        return len(self.open)
+    def connections(self) -> host.Connections[Line]:
+        """Those that are open."""
+        return self.open
 
     def protocol(self) -> Line:
         """Return the protocol of a new connection."""
-        self.open.add(line := Line(self))
-        return line
+        return Line(self)
 
     async def drain(self) -> None:
         """Say that there will be no more answers, and wait until the clients hang up."""
         for line in self.open:
             line.transport.write_eof()
-        while self.open:
-            self.changed.clear()
-            await self.changed.wait()
+        await self.open.until_empty()
 
     def abort(self) -> None:
         """Hang up."""

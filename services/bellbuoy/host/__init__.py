@@ -11,6 +11,7 @@ import gunicorn.app.base
 from bellbuoy import logs
 from bellbuoy.host.admin import Admin
 from bellbuoy.host.arbiter import Arbiter, announce, assign_slot
+from bellbuoy.host.connections import Connections
 from bellbuoy.host.families import FAMILIES
 from bellbuoy.host.gunicornlog import Logger
 from bellbuoy.host.listeners import listen
@@ -20,7 +21,7 @@ from bellbuoy.host.worker import Worker as WorkerProcess
 from bellbuoy.scoreboard import Scoreboard
 from bellbuoy.settings import HostSettings
 
-__all__ = ["Server", "Service", "Worker", "run"]
+__all__ = ["Connections", "Server", "Service", "Worker", "run"]
 
 
 def run(service: Service, settings: HostSettings, *, port: int, admin_port: int) -> NoReturn:

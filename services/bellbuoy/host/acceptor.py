@@ -9,14 +9,19 @@ import asyncio
 import errno
 import resource
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from bellbuoy import timeouts
 from bellbuoy.host.families import ACCEPT_PAUSES, ACCEPTED, ACTIVE, LIMIT, REJECTED
+from bellbuoy.host.proxies import Proxies
 from bellbuoy.host.service import Server
+from bellbuoy.host.tls import HANDSHAKE, SHUTDOWN
 from bellbuoy.instruments import Instruments
+from bellbuoy.proxyprotocol import Malformed
 from bellbuoy.scoreboard import Slot
 
 BATCH = 64
@@ -63,6 +68,19 @@ def connection_cap(wanted: int) -> int:
     return max(1, min(wanted, soft - RESERVED_DESCRIPTORS))
 
 
+@dataclass(frozen=True)
+class Caps:
+    """How many connections are held at once; one more is closed and counted.
+
+    Args:
+        connections: By this worker.
+        per_peer: From one address; 0 is no limit.
+    """
+
+    connections: int
+    per_peer: int = 0
+
+
 class Acceptor:
     """Takes connections from one listener for one server.
 
@@ -71,7 +89,7 @@ class Acceptor:
         server: Gets a protocol for each connection.
         slot: This worker's place, where its load is shown.
         neighbours: The slots of the other workers on the same listener.
-        cap: Connections held at once; one more is closed and counted.
+        caps: Connections held at once.
     """
 
     def __init__(
@@ -81,21 +99,25 @@ class Acceptor:
         slot: Slot,
         neighbours: Sequence[Slot],
         instruments: Instruments,
-        cap: int,
+        caps: Caps,
     ) -> None:
         """Accept nothing yet."""
         self._listener = listener
         self._server = server
         self._slot = slot
         self._neighbours = [other for other in neighbours if other is not slot]
-        self._cap = cap
+        self._caps = caps
+        self._connections = server.connections
         self._loop = asyncio.get_running_loop()
         self._handovers: set[asyncio.Task[None]] = set()
         self._accepted = instruments.counter(ACCEPTED)
-        self._rejected = instruments.counter(REJECTED, reason="limit")
+        self._rejected = {
+            reason: instruments.counter(REJECTED, reason=reason)
+            for reason in REJECTED.labels["reason"]
+        }
         self._pauses = instruments.counter(ACCEPT_PAUSES)
         self._active = instruments.gauge(ACTIVE)
-        instruments.gauge(LIMIT).set(cap)
+        instruments.gauge(LIMIT).set(caps.connections)
         instruments.before_flush(self._show_load)
         self._timer: asyncio.TimerHandle | None = None
         self._stepped_back = False
@@ -114,8 +136,17 @@ class Acceptor:
             await asyncio.sleep(0)
         self._suspend()  # the last batch may have ended in a pause
         self._listener.close()
-        if self._handovers:
-            await asyncio.wait(self._handovers, timeout=timeouts.SWEEP)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Wait for those who are being handed over, and refuse who takes too long."""
+        deadline = self._loop.time() + timeouts.SETTLE
+        while self._handovers and (left := deadline - self._loop.time()) > 0:
+            await asyncio.wait(self._handovers, timeout=left)
+        late = tuple(self._handovers)
+        for handover in late:
+            handover.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     def _readable(self) -> None:
         if not self._stepped_back and self._is_busier():
@@ -129,7 +160,7 @@ class Acceptor:
         others = [slot.connections for slot in self._neighbours if slot.serves]
         # An eighth more than the idlest, and a few: below that, evening out costs more than it
         # gives.
-        return bool(others) and self._server.connections > min(others) * 1.125 + 4
+        return bool(others) and len(self._connections) > min(others) * 1.125 + 4
 
     def _suspend(self) -> None:
         self._loop.remove_reader(self._listener.fileno())
@@ -144,7 +175,7 @@ class Acceptor:
         """Accept up to a batch; return whether there may be more."""
         for _ in range(BATCH):
             try:
-                connection, _ = self._listener.accept()
+                connection, address = self._listener.accept()
             except BlockingIOError:
                 return False
             except OSError as error:
@@ -154,7 +185,7 @@ class Acceptor:
                     raise
                 self._pause(error)
                 return False
-            self._admit(connection)
+            self._admit(connection, address[0] if isinstance(address, tuple) else "")
         return True
 
     def _pause(self, error: OSError) -> None:
@@ -162,27 +193,71 @@ class Acceptor:
         _log.warning("accept paused", reason=error.strerror, seconds=PAUSE)
         self._rest(PAUSE)
 
-    def _admit(self, connection: socket.socket) -> None:
-        if self._server.connections >= self._cap:
-            self._rejected.inc()
-            connection.close()
-            return
-        self._accepted.inc()
+    def _admit(self, connection: socket.socket, peer: str) -> None:
         connection.setblocking(False)  # noqa: FBT003 - the socket module's own signature
-        handover = self._loop.create_task(self._hand_over(connection, self._server.protocol()))
+        proxies = self._server.proxies
+        if len(self._connections) >= self._caps.connections:
+            self._refuse(connection, "limit")
+        elif proxies is None:
+            self._welcome(connection, peer)
+        elif proxies.trusts(peer):
+            self._connections.expect(connection)
+            self._start(self._introduce(connection, peer, proxies))
+        else:
+            self._refuse(connection, "proxy")
+
+    def _refuse(self, connection: socket.socket, reason: str) -> None:
+        self._rejected[reason].inc()
+        connection.close()
+
+    async def _introduce(self, connection: socket.socket, peer: str, proxies: Proxies) -> None:
+        """Learn from a proxy who its client is, before anything else is read."""
+        try:
+            source = await proxies.source(connection)
+        except (OSError, Malformed, asyncio.CancelledError):
+            self._refuse(connection, "proxy")
+            return
+        finally:
+            self._connections.discard(connection)
+        self._welcome(connection, source or peer)
+
+    def _welcome(self, connection: socket.socket, peer: str) -> None:
+        per_peer = self._caps.per_peer
+        if per_peer and self._connections.of_peer(peer) >= per_peer:
+            self._refuse(connection, "peer_limit")
+            return
+        protocol = self._server.protocol()
+        self._connections.expect(protocol, peer if per_peer else "")
+        self._start(self._hand_over(connection, protocol))
+        self._slot.connections = len(self._connections)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         # The loop holds tasks weakly.
+        handover = self._loop.create_task(work)
         self._handovers.add(handover)
         handover.add_done_callback(self._handovers.discard)
-        self._slot.connections = self._server.connections
 
     async def _hand_over(self, connection: socket.socket, protocol: asyncio.BaseProtocol) -> None:
+        """Make the connection the server's; with TLS, that takes as long as the handshake."""
+        tls = self._server.tls
+        handshake = {
+            "ssl": tls,
+            "ssl_handshake_timeout": HANDSHAKE,
+            "ssl_shutdown_timeout": SHUTDOWN,
+        }
+        options: dict[str, Any] = handshake if tls else {}
         try:
-            await self._loop.connect_accepted_socket(lambda: protocol, connection)
-        except OSError as error:
-            # It was reset while it waited; the server counted it when it made the protocol.
-            connection.close()
-            protocol.connection_lost(error)
+            await self._loop.connect_accepted_socket(lambda: protocol, connection, **options)
+        except (OSError, asyncio.CancelledError):
+            # Who fails or dawdles over a handshake is no error of ours. Its transport has taken
+            # the socket; otherwise it was reset while it waited, and there is no transport.
+            if not tls:
+                connection.close()
+        if self._connections.forsake(protocol):
+            self._rejected["tls" if tls else "reset"].inc()
+        else:
+            self._accepted.inc()
 
     def _show_load(self) -> None:
-        self._slot.connections = self._server.connections
-        self._active.set(self._server.connections)
+        self._slot.connections = len(self._connections)
+        self._active.set(len(self._connections))

@@ -22,6 +22,7 @@ from bellbuoy.host.families import DEATHS
 from bellbuoy.host.listeners import address
 from bellbuoy.host.plan import Plan
 from bellbuoy.host.respawn import Respawn
+from bellbuoy.host.socketfile import SocketFile
 from bellbuoy.host.worker import BOOT_ERROR, HELD_SIGNALS, Worker
 from bellbuoy.lifecycle import State
 from bellbuoy.taskmetrics import settle
@@ -63,6 +64,7 @@ class Arbiter(gunicorn.arbiter.Arbiter):
         super().__init__(application)
         self.plan = plan
         self.LISTENERS = [plan.listener, plan.admin_listener]  # type: ignore[misc, list-item]  # plain sockets will do
+        self._socket_files = [SocketFile.of(plan.listener), SocketFile.of(plan.admin_listener)]
         self._respawn = Respawn()
         self._instruments = plan.board.own.instruments()
         plan.board.supervisor = os.getpid()
@@ -126,6 +128,9 @@ class Arbiter(gunicorn.arbiter.Arbiter):
             _log.error("worker killed", pid=pid, reason="it did not stop in time")
         self.kill_workers(signal.SIGKILL)
         self._reap_killed()
+        for file in self._socket_files:
+            if file is not None:
+                file.remove()
 
     def _bury(self, worker: Worker, code: int) -> None:
         worker.tmp.close()

@@ -48,7 +48,7 @@ async def drain(
     finished = await _bounded(server, most, hurry)
     # 5. What takes too long is cut.
     if not finished:
-        _log.warning("drain cut short", connections=server.connections)
+        _log.warning("drain cut short", connections=len(server.connections))
         server.abort()
         await asyncio.sleep(0)
     return finished

@@ -6,8 +6,8 @@ from bellbuoy.taskmetrics import FAMILIES as TASK_FAMILIES
 ACCEPTED = counter("bellbuoy_connections_accepted_total", "Connections handed to the service.")
 REJECTED = counter(
     "bellbuoy_connections_rejected_total",
-    "Connections closed at once, by reason.",
-    labels={"reason": ("limit",)},
+    "Connections that were not served, by reason.",
+    labels={"reason": ("limit", "peer_limit", "proxy", "tls", "reset")},
 )
 ACTIVE = gauge("bellbuoy_connections_active", "Connections that are open.")
 LIMIT = gauge("bellbuoy_connections_limit", "Connections the workers hold at most.")

@@ -3,8 +3,10 @@
 import errno
 import os
 import socket
+from pathlib import Path
 
 from bellbuoy.errors import EnvironmentFault
+from bellbuoy.host import socketfile
 
 
 def listen(
@@ -12,11 +14,11 @@ def listen(
 ) -> socket.socket:
     """Return a non-blocking socket that listens on ``host`` and ``port``.
 
-    ``::`` listens on IPv4 as well. TCP_NODELAY and keepalive stand on the listener, because
-    accepted sockets inherit them.
+    ``::`` listens on IPv4 as well; ``unix:/path`` is a unix socket, without a port. TCP_NODELAY
+    and keepalive stand on the listener, because accepted sockets inherit them.
 
     Args:
-        host: A name or an address.
+        host: A name, an address, or ``unix:`` and a path.
         port: 0 lets the kernel choose.
         backlog: Connections the kernel queues for accept.
         variable: The setting that chooses the port, for the message.
@@ -25,6 +27,10 @@ def listen(
     Raises:
         EnvironmentFault: The address cannot be resolved or bound, or is in use.
     """
+    if host.startswith(socketfile.PREFIX):
+        listener = socketfile.bind(Path(host.removeprefix(socketfile.PREFIX)), backlog)
+        listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        return listener
     try:
         family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -49,7 +55,9 @@ def listen(
 
 
 def address(listener: socket.socket) -> str:
-    """Return ``host:port`` of a listener, with brackets around IPv6."""
+    """Return ``host:port`` of a listener, with brackets around IPv6, or ``unix:`` and its path."""
+    if listener.family == socket.AF_UNIX:
+        return f"{socketfile.PREFIX}{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -1,12 +1,15 @@
 """What a service is to the host: a name, its metric families, and a server in each worker."""
 
 import asyncio
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from bellbuoy.host.connections import Connections
+from bellbuoy.host.proxies import Proxies
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Family
 from bellbuoy.monitor import AsyncMonitor
@@ -35,12 +38,22 @@ class Server(ABC):
 
     @property
     @abstractmethod
-    def connections(self) -> int:
-        """Protocols that :meth:`protocol` made and whose connection is not lost yet."""
+    def connections(self) -> Connections[Any]:
+        """Where each protocol adds itself once its connection is made, until that is lost."""
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """What the next connection's handshake uses, or ``None`` for plain text."""
+        return None
+
+    @property
+    def proxies(self) -> Proxies | None:
+        """Who connects for others and says so in a PROXY header, or ``None`` when nobody does."""
+        return None
 
     @abstractmethod
     def protocol(self) -> asyncio.BaseProtocol:
-        """Return the protocol of one new connection."""
+        """Return the protocol of one new connection; it may yet come to nothing."""
 
     async def ready(self) -> None:  # noqa: B027 - most services are ready once they are open
         """Return once traffic may be sent here; asked until any worker was ready once."""

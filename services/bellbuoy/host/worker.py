@@ -18,7 +18,7 @@ import gunicorn.workers.base
 import structlog
 
 from bellbuoy import logs, timeouts
-from bellbuoy.host.acceptor import Acceptor, connection_cap
+from bellbuoy.host.acceptor import Acceptor, Caps, connection_cap
 from bellbuoy.host.drain import drain
 from bellbuoy.host.loop import loop_factory
 from bellbuoy.host.pulse import CALM, INTERVAL, Pulse
@@ -140,14 +140,16 @@ class Worker(gunicorn.workers.base.Worker):
         return plan.service, plan.listener
 
     def _acceptor(self, listener: socket.socket, server: Server, share: Share) -> Acceptor:
-        board = self.plan.board
+        board, settings = self.plan.board, self.plan.settings
+        # Probes may all come from one address.
+        per_peer = 0 if self.slot.admin else settings.max_connections_per_peer
         return Acceptor(
             listener,
             server,
             self.slot,
             () if self.slot.admin else board.workers,
             share.instruments,
-            connection_cap(self.plan.settings.max_connections),
+            Caps(connection_cap(settings.max_connections), per_peer),
         )
 
     async def _stay(self, server: Server, stop: asyncio.Event) -> None:

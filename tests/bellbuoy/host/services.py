@@ -1,11 +1,30 @@
 """Services and servers for tests of the host: they do nothing, or note what is asked of them."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from bellbuoy import host
+from bellbuoy.host.proxies import Proxies
 from bellbuoy.metrics import Family
+
+
+class Counted(asyncio.Protocol):
+    """A protocol that does nothing but be counted."""
+
+    def __init__(self, connections: "host.Connections[Counted]") -> None:
+        """Belong to these once connected."""
+        self.connections = connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Be open."""
+        self.transport = transport
+        self.connections.add(self)
+
+    def connection_lost(self, _: BaseException | None) -> None:
+        """Be gone."""
+        self.connections.discard(self)
 
 
 class Recorder(host.Server):
@@ -22,16 +41,28 @@ class Recorder(host.Server):
         self.asked: list[str] = []
         self.drained = asyncio.Event()
         self.protocols: list[asyncio.Protocol] = []
-        self.held = 0
+        self.open: host.Connections[Counted] = host.Connections()
+        self.context: ssl.SSLContext | None = None
+        self.trusted: Proxies | None = None
 
     @property
-    def connections(self) -> int:
-        """As many as the test says, or as were made."""
-        return self.held or len(self.protocols)
+    def connections(self) -> host.Connections[Counted]:
+        """Those that are open; a test may expect more."""
+        return self.open
 
-    def protocol(self) -> asyncio.Protocol:
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """What the test says."""
+        return self.context
+
+    @property
+    def proxies(self) -> Proxies | None:
+        """What the test says."""
+        return self.trusted
+
+    def protocol(self) -> Counted:
         """Make one that does nothing."""
-        self.protocols.append(protocol := asyncio.Protocol())
+        self.protocols.append(protocol := Counted(self.open))
         return protocol
 
     def announce_drain(self) -> None:

@@ -1,6 +1,8 @@
 """Listening sockets: what accepted connections inherit, and errors that say what to change."""
 
 import socket
+import struct
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,15 @@ def test_connections_inherit_what_is_set_on_the_listener(level: int, name: int, 
     """So that no connection costs a system call for it."""
     with listen("127.0.0.1", 0, 5, "BUOY_X_PORT") as listener:
         assert option(listener, level, name) == value
+
+
+def test_the_backlog_is_in_force() -> None:
+    """The kernel says so where it has a limit of its own that is not lower (``ss -ltn``)."""
+    longest = int(Path("/proc/sys/net/core/somaxconn").read_text())
+    with listen("127.0.0.1", 0, 4096, "BUOY_X_PORT") as listener:
+        info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        # Of a listener, tcpi_sacked is the length of its queue: struct tcp_info, linux/tcp.h.
+        assert struct.unpack_from("8B6I", info)[-1] == min(4096, longest)
 
 
 def test_a_port_in_use_says_which_and_what_chooses_another() -> None:

@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from bellbuoy import timeouts
+from bellbuoy.host.connections import Connections
 from bellbuoy.host.web.middleware import identify, say_goodbye, sign
 from bellbuoy.host.web.problem import INTERNAL, Problem
 from bellbuoy.host.web.telemetry import HttpMetrics
@@ -44,11 +45,11 @@ class HttpProtocol(RequestHandler):
     def __init__(
         self,
         manager: web.Server,
-        connections: "set[HttpProtocol]",
+        connections: "Connections[HttpProtocol]",
         metrics: HttpMetrics,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """Be one of ``connections`` until the connection is lost."""
+        """Be one of ``connections`` from when the connection is made until it is lost."""
         super().__init__(
             manager,
             loop=loop,
@@ -63,7 +64,6 @@ class HttpProtocol(RequestHandler):
         self._connections = connections
         self._metrics = metrics
         self._stall: asyncio.TimerHandle | None = None
-        connections.add(self)
 
     @property
     def is_idle(self) -> bool:
@@ -74,6 +74,11 @@ class HttpProtocol(RequestHandler):
         """Cut the connection."""
         if self.transport is not None:
             self.transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Be counted."""
+        self._connections.add(self)
+        super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection."""

@@ -9,6 +9,7 @@ from aiohttp import http_parser, web
 
 from bellbuoy import timeouts
 from bellbuoy.errors import EnvironmentFault
+from bellbuoy.host.connections import Connections
 from bellbuoy.host.service import Server
 from bellbuoy.host.web.middleware import Handler, Middleware
 from bellbuoy.host.web.protocol import HttpProtocol
@@ -46,12 +47,12 @@ class HttpServer(Server):
         self._metrics = metrics
         self._ready = ready
         self._loop = asyncio.get_running_loop()
-        self._connections: set[HttpProtocol] = set()
+        self._connections: Connections[HttpProtocol] = Connections()
 
     @property
-    def connections(self) -> int:
+    def connections(self) -> Connections[HttpProtocol]:
         """Connections that are open now."""
-        return len(self._connections)
+        return self._connections
 
     def protocol(self) -> HttpProtocol:
         """Return the protocol of one new connection."""
@@ -72,7 +73,7 @@ class HttpServer(Server):
         seconds: closed at once, it would lose the request that is on its way.
         """
         grace = self._loop.time() + timeouts.GRACE
-        while self._connections or self._traffic.in_flight:
+        while len(self._connections) or self._traffic.in_flight:
             if self._loop.time() >= grace:
                 self._close_idle()
             await asyncio.sleep(LOOK)
@@ -80,11 +81,11 @@ class HttpServer(Server):
     def abort(self) -> None:
         """Cancel what is in flight and cut every connection."""
         self._traffic.cancel()
-        for connection in tuple(self._connections):
+        for connection in self._connections:
             connection.abort()
 
     def _close_idle(self) -> None:
-        for connection in tuple(self._connections):
+        for connection in self._connections:
             if connection.is_idle:
                 connection.force_close()
 

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
+from bellbuoy.host.connections import Connections
 from bellbuoy.host.web import protocol
 from bellbuoy.host.web.protocol import HttpProtocol, explain
 from tests.api.serving import Served, served_app
@@ -28,7 +29,7 @@ def app() -> web.Application:
 async def count(served: Served, connections: int) -> None:
     """Return when the server has so many connections."""
     async with asyncio.timeout(20):
-        while served.server.connections != connections:  # noqa: ASYNC110 - it has no event for it
+        while len(served.server.connections) != connections:  # noqa: ASYNC110 - it has no event for it
             await asyncio.sleep(0.001)
 
 
@@ -114,23 +115,22 @@ async def test_a_client_that_reads_slowly_is_not() -> None:
     assert len(reply.body) == 3_000_000
 
 
-async def test_connections_are_counted_from_the_protocol_to_the_end() -> None:
-    """Also one that was reset before it was made."""
+async def test_connections_are_counted_while_they_are_open() -> None:
+    """From when they are made; the acceptor counts what is on its way."""
     async with served_app(app()) as served:
-        lost = served.server.protocol()
-        assert served.server.connections == 1
-        lost.connection_lost(ConnectionResetError())
-        assert served.server.connections == 0
+        served.server.protocol()
+        assert len(served.server.connections) == 0
         async with served.client() as client:
             await client.ask("/")
-            assert served.server.connections == 1
+            assert len(served.server.connections) == 1
+        await count(served, 0)
 
 
 async def test_an_unknown_limit_is_a_mistake() -> None:
     """Aiohttp's own factory would drop all limits and go on."""
     async with served_app(app()) as served:
         with pytest.raises(TypeError):
-            HttpProtocol(served.server._manager, set(), served.metrics, None, max_lines=1)  # type: ignore[call-arg,arg-type]  # the mistake
+            HttpProtocol(served.server._manager, Connections(), served.metrics, None, max_lines=1)  # type: ignore[call-arg,arg-type]  # the mistake
 
 
 def test_what_aiohttp_meets_outside_the_middleware_shows_nothing() -> None:
