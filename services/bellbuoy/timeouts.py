@@ -27,9 +27,6 @@ DRAIN = 20.0
 DRAIN_DELAY = 10.0
 """Accepting on while load balancers notice; the setting in Kubernetes, 0 by default."""
 
-SWEEP = 1.0
-"""Accepting what the kernel has queued, at the end; a flood must not go on for ever."""
-
 SETTLE = 1.0
 """Waiting for those whose TLS handshake or PROXY header is not complete when nobody else comes."""
 
@@ -48,9 +45,9 @@ HURRY = 2.0
 CONTAINER_STOP = 60.0
 """``stop_grace_period`` and ``terminationGracePeriodSeconds``."""
 
-_MARGIN = 2.0
+_MARGIN = 3.0
 
 
 def supervisor(delay: float, drain: float) -> float:
     """Return how long the supervisor waits for its workers before it kills them."""
-    return delay + SWEEP + SETTLE + GRACE + drain + CLOSE + _MARGIN
+    return delay + SETTLE + GRACE + drain + CLOSE + _MARGIN

@@ -8,6 +8,7 @@ import ssl
 import pytest
 import trustme
 
+from bellbuoy.startup import MISCONFIGURED
 from tests.certificates import NAME, Authority, authority
 from tests.clients import Conversation, connect, is_echoed, pattern, read_exactly, reset, stream
 from tests.integration.test_drain import Witness
@@ -111,7 +112,7 @@ def test_files_that_cannot_be_used_stop_the_start(authority: Authority) -> None:
     """Before anything listens, with one message."""
     authority.key.write_bytes(b"no PEM")
     with running("echo", authority.environ(), complaints=["echo: TLS files"]) as program:
-        assert program.wait() == 1
+        assert program.wait() == MISCONFIGURED
     assert program.logged("listening") == []
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import bellbuoy
+from bellbuoy.startup import MISCONFIGURED
 from tests.stack.stack import PROJECT, Stack, docker, inspect, logs, wait_until
 
 CODE = {"echo": {"bellbuoy", "echo"}, "api": {"bellbuoy", "api"}}
@@ -107,13 +108,13 @@ def test_the_first_process_handles_signals(alone: str) -> None:
 
 
 def test_a_container_with_a_mistake_in_its_settings_says_so(service: str) -> None:
-    """One message, status 1, no traceback."""
+    """One message, the status that says so, no traceback."""
     name = f"{PROJECT}-mistaken"
     docker("run", "--name", name, "--detach", "--env=BUOY_WORKERS=many", f"bellbuoy-{service}:test")
     try:
         wait_until(lambda: not inspect(name)["State"]["Running"], seconds=20)
         said = logs(name)
-        assert inspect(name)["State"]["ExitCode"] == 1
+        assert inspect(name)["State"]["ExitCode"] == MISCONFIGURED
         assert "BUOY_WORKERS='many'" in said
         assert "Traceback" not in said
     finally:

@@ -27,6 +27,9 @@ from bellbuoy.scoreboard import Slot
 BATCH = 64
 """Connections taken at one go, so that a burst does not starve those already open."""
 
+SWEEP = 65_536 // BATCH
+"""Batches of the last sweep at most: no queue is longer, and a flood must not go on for ever."""
+
 STEP_BACK = 0.002
 """Seconds for which a busier worker leaves the queue to others, once for each wake-up. Stepping
 back without a bound would deadlock when nobody else takes them."""
@@ -131,8 +134,9 @@ class Acceptor:
         if self._listener.fileno() < 0:
             return
         self._suspend()
-        deadline = self._loop.time() + timeouts.SWEEP
-        while self._accept_batch() and self._loop.time() < deadline:  # noqa: ASYNC110 - a queue
+        for _ in range(SWEEP):
+            if not self._accept_batch():
+                break
             await asyncio.sleep(0)
         self._suspend()  # the last batch may have ended in a pause
         self._listener.close()
