@@ -11,14 +11,28 @@ WITHOUT_TEST_FILE: dict[str, str] = {
     # "services/…/x.py": the reason, and where it is tested instead
 }
 
+TOO_LONG_YET: dict[str, str] = {
+    # "tests/…/test_x.py": the reason; split it by subject, as test_x.py and test_x_subject.py
+    "tests/bellbuoy/host/test_acceptor.py": "grew while the others were split",
+    "tests/echo/test_connection.py": "grew while the others were split",
+    "tests/echo/test_server.py": "grew while the others were split",
+    "tests/integration/test_echo.py": "grew while the others were split",
+    "tests/onebox/test_program.py": "grew while the others were split",
+}
+
 SERVICES = sources(".py", under="services")
 CODE = [path for path in SERVICES if path.name != "__init__.py"]
 
 
 def test_no_file_is_too_long_to_hold_one_noun() -> None:
-    """No file of services/ has more than 300 lines."""
-    lengths = {str(path): len(text(path).splitlines()) for path in SERVICES}
-    assert {path: lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
+    """No file of services/ or tests/ has more than 300 lines; an exception has its reason."""
+    files = [*SERVICES, *sources(".py", under="tests")]
+    lengths = {str(path): len(text(path).splitlines()) for path in files}
+    long = {path: lines for path, lines in lengths.items() if lines > MAX_LINES}
+    assert {path: lines for path, lines in long.items() if path not in TOO_LONG_YET} == {}
+    assert {
+        path for path, reason in TOO_LONG_YET.items() if path not in long or not reason
+    } == set()
 
 
 def test_every_file_is_named_after_what_it_holds() -> None:
@@ -36,12 +50,15 @@ def test_every_source_file_has_its_test_file() -> None:
 
 
 def test_every_test_file_has_its_source_file() -> None:
-    """No test file in a mirrored folder outlives, or misspells, what it tests."""
+    """No test file in a mirrored folder outlives, or misspells, what it tests.
+
+    The tests of x.py may be split by subject: test_x.py, test_x_subject.py.
+    """
     packages = {path.parts[1] for path in SERVICES}
     mirrors = {mirror(path) for path in CODE}
     tests = [path for path in sources(".py", under="tests") if path.name.startswith("test_")]
     mirrored = [path for path in tests if path.parts[1] in packages]
-    assert [str(path) for path in mirrored if path not in mirrors] == []
+    assert [str(path) for path in mirrored if not mirrors & {*wholes(path)}] == []
 
 
 def test_every_exception_is_still_one() -> None:
@@ -55,3 +72,9 @@ def test_every_exception_is_still_one() -> None:
 def mirror(path: Path) -> Path:
     """Return where the tests of a source file stand."""
     return Path("tests", *path.parts[1:-1], f"test_{path.stem.strip('_')}.py")
+
+
+def wholes(test: Path) -> list[Path]:
+    """Return a test file, and those that it may be one subject of: test_x for test_x_subject."""
+    words = test.stem.split("_")
+    return [test.with_stem("_".join(words[:count])) for count in range(2, len(words) + 1)]
