@@ -70,12 +70,15 @@ def test_make_reports_a_failure_after_ctrl_c(folder: Path) -> None:
 def test_a_signal_to_the_group_of_make_reaches_the_program(
     folder: Path, number: signal.Signals
 ) -> None:
-    """`kill -INT -GROUP` stops the program; make waits for it, then dies of the signal itself."""
+    """`kill -INT -GROUP` stops the program; make waits for it, then dies of the signal itself.
+
+    Unless the program, which ends with 0, was quicker than make was to look at its signal.
+    """
     with terminal(["make"], folder) as screen:
         pids(screen)
         os.killpg(screen.program.pid, number)
         screen.read_until(b"left for " + number.name.encode())
-        assert screen.wait() == -number
+        assert screen.wait() in {-number, 0}
 
 
 def test_a_program_without_its_parent_is_asked_to_stop(folder: Path) -> None:
