@@ -38,5 +38,5 @@ def test_the_wheel_is_what_it_says(wheel: zipfile.Path) -> None:
     assert metadata["Version"] == bellbuoy.__version__
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert metadata.get_all("Provides-Extra") == ["database"]
+    assert metadata.get_all("Provides-Extra") == ["cli", "database"]
     assert (info / "licenses" / "LICENSE").exists()
