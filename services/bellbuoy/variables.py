@@ -43,6 +43,7 @@ VARIABLES = frozenset(
         "BUOY_MAX_CONNECTIONS",
         "BUOY_MAX_CONNECTIONS_PER_PEER",
         "BUOY_POSTGRES_BIN",
+        "BUOY_TRUSTED_PROXIES",
         "BUOY_WATCHDOG_SECONDS",
         "BUOY_WORKERS",
     }
