@@ -1,6 +1,7 @@
 """The composition root of the ``bellbuoy`` command."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ WORDS: tuple[Word, ...] = (token,)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one word and return the exit status; what somebody must mend is one block of text."""
-    chosen = _parser().parse_args(arguments)
+    chosen = _parser().parse_args(arguments, argparse.Namespace(environ=os.environ))
     try:
         return chosen.run(chosen)  # type: ignore[no-any-return]  # a Word's
     except BellbuoyError as error:

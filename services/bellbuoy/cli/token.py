@@ -11,7 +11,6 @@ A running service notices within a second or two. The file is ``--file``, or wha
 """
 
 import argparse
-import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,7 +90,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
 def _path(arguments: argparse.Namespace) -> Path:
     if arguments.file is not None:
         return Path(arguments.file)
-    named = os.environ.get(VARIABLE)
+    named = arguments.environ.get(VARIABLE)
     if not named:
         raise SettingsError([f"which file? Give --file, or set {VARIABLE}"])
     return Path(named)
