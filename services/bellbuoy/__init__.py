@@ -5,7 +5,8 @@ Importing this package loads no driver, no web framework and no process manager;
 """
 
 from bellbuoy.monitor import AsyncMonitor
+from bellbuoy.ratelimiter import RateLimiter
 
-__all__ = ["AsyncMonitor", "__version__"]
+__all__ = ["AsyncMonitor", "RateLimiter", "__version__"]
 
 __version__ = "0.1.0"
