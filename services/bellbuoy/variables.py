@@ -9,6 +9,8 @@ a mistake.
 VARIABLES = frozenset(
     {
         "BUOY_ADMIN_HOST",
+        "BUOY_ADMIN_NAMES",
+        "BUOY_ADMIN_TOKEN_FILE",
         "BUOY_API_ADMIN_PORT",
         "BUOY_API_PORT",
         "BUOY_API_TOKEN_FILE",
