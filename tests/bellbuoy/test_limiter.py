@@ -63,7 +63,7 @@ async def test_who_waits_too_long_is_refused_and_the_rest_go_on_waiting() -> Non
     assert refusal.value.reason == "late"
     assert not late.done()
     work.ends.set()
-    assert await asyncio.gather(first, late) == [0, 2]
+    assert list(await asyncio.gather(first, late)) == [0, 2]
     assert limiter.statistics().late == 1
     assert limiter._timer is None or not limiter._line
 
@@ -89,7 +89,7 @@ async def test_who_is_cancelled_in_line_leaves_it() -> None:
     await turns()
     assert limiter.statistics().waiting == 1
     work.ends.set()
-    assert await asyncio.gather(first, third) == [0, 2]
+    assert list(await asyncio.gather(first, third)) == [0, 2]
     assert second.cancelled()
 
 
