@@ -1,8 +1,9 @@
 """The service: what the host runs."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from aiohttp import web as aiohttp
 
@@ -57,19 +58,20 @@ class ApiService:
         """Open the api in a worker; PostgreSQL need not be there."""
         traffic = web.Traffic()
         async with self._database(worker) as database:
-            app = self._application(worker, traffic, database)
+            users = Users(database, worker.monitor)
+            app = self._application(worker, traffic, users, Idempotency(database))
             async with (
+                contextlib.aclosing(users),
                 web.serve(app, worker.instruments, traffic, database.compatible) as server,
                 _purging(database, worker),
             ):
                 yield server
 
     def _application(
-        self, worker: Worker, traffic: web.Traffic, database: DatabasePool
+        self, worker: Worker, traffic: web.Traffic, users: Users, keys: Idempotency
     ) -> aiohttp.Application:
-        created = worker.instruments.counter(CREATED)
-        users = UserRoutes(Users(database, worker.monitor), Idempotency(database), created)
-        routes = table(Status(traffic), users, self._documents)
+        answering = UserRoutes(users, keys, worker.instruments.counter(CREATED))
+        routes = table(Status(traffic), answering, self._documents)
         self._documents.describe(routes)
         return application(routes, self._guard())
 
@@ -102,5 +104,5 @@ async def _purging(database: DatabasePool, worker: Worker) -> AsyncIterator[None
         yield
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError):
             await task

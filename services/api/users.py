@@ -1,9 +1,10 @@
 """Users: reading and writing them in PostgreSQL.
 
-Law of this file: one statement a read, one transaction a write, and a write says which versions it
-is about. Nothing reaches PostgreSQL that it would refuse to parse.
+Law of this file: one statement a read, or less; one transaction a write, which says what versions
+it is about. Nothing reaches PostgreSQL that it would refuse to parse.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import UnsetType
 
 from api import cursor
 from api.user import NewUser, Page, User, UserPatch
+from bellbuoy.batching import Batcher
 from bellbuoy.database import Connection, DatabasePool
 from bellbuoy.errors import ConstraintViolated
 from bellbuoy.host.web import Problem
@@ -28,7 +30,7 @@ OPERATIONS = (GET, LIST, FIND, CREATE, UPDATE, DELETE)
 EMAIL_KEY = "users_email_key"
 
 _COLUMNS = "id, name, email, created_at, updated_at, version"
-_GET = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608 - a constant
+_GET = f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1::bigint[])"  # noqa: S608 - a constant
 _LIST = f"SELECT {_COLUMNS} FROM users WHERE id > $1 ORDER BY id LIMIT $2"  # noqa: S608
 _FIND = f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower($1) AND id > $2"  # noqa: S608
 _INSERT = f"INSERT INTO users (name, email) VALUES ($1, $2) RETURNING {_COLUMNS}"  # noqa: S608
@@ -53,6 +55,7 @@ class Users:
     def __init__(self, database: DatabasePool, monitor: AsyncMonitor) -> None:
         """Ask nothing yet."""
         self._database = database
+        self._batcher: Batcher[int, User] = Batcher(self._load)
         self.monitor = monitor
         self.get = monitor.track_task(GET)(self._get)
         self.list = monitor.track_task(LIST)(self._list)
@@ -61,10 +64,20 @@ class Users:
         self.update = monitor.track_task(UPDATE)(self._update)
         self.delete = monitor.track_task(DELETE)(self._delete)
 
+    async def aclose(self) -> None:
+        """End the look-ups under way."""
+        await self._batcher.aclose()
+
     async def _get(self, user_id: int) -> User | None:
-        """Return a user, or ``None`` if there is none with this id."""
-        row = await self._database.fetchrow(GET, _GET, user_id)
-        return User(*row) if row else None
+        """Return a user, or ``None`` if there is none with this id.
+
+        Those who ask in the same turn of the loop share a query.
+        """
+        return await self._batcher.get(user_id)
+
+    async def _load(self, ids: Sequence[int]) -> dict[int, User]:
+        rows = await self._database.fetch(GET, _GET, ids)
+        return {row[0]: User(*row) for row in rows}
 
     async def _list(self, after: int, limit: int) -> Page:
         """Return the ``limit`` users whose ids follow ``after``."""

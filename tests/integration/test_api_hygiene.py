@@ -71,7 +71,9 @@ async def test_a_bug_is_a_500_that_only_the_log_explains(
 ) -> None:
     """A statement that is wrong, and a table that has a rule we do not know."""
     async with api(tmp_path, database) as served:
-        monkeypatch.setattr(users, "_GET", "SELECT nonsense FROM users WHERE id = $1")
+        monkeypatch.setattr(
+            users, "_GET", "SELECT nonsense FROM users WHERE id = ANY($1::bigint[])"
+        )
         wrong = await served.ask("/users/1", headers={**AUTHORIZED, **BROWSER})
         async with direct(settings_for(database, role=roles.OWNER), "test") as connection:
             await connection.execute("ALTER TABLE users ADD CONSTRAINT x CHECK (name <> 'Ada')")
