@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api.userroutes import CREATED
 from bellbuoy.database import direct
 from onebox import roles
 from tests.api.serving import AUTHORIZED, READER, Reply, Served
@@ -47,7 +48,7 @@ async def test_a_user_is_created_and_found_where_it_was_said(
     async with api(tmp_path, database) as served:
         reply = await write(served, "POST", "/users", ADA)
         found = await served.ask(reply.headers["location"], headers=AUTHORIZED)
-        served.instruments.flush()
+        assert served.instruments.counter(CREATED).value == 1
         by_email = await served.ask("/users?email=ADA%40example.ORG", headers=AUTHORIZED)
     assert (reply.status, reply.body[-1:]) == (201, b"\n")
     assert reply.headers["etag"] == found.headers["etag"] == '"1"'
