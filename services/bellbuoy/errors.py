@@ -6,6 +6,7 @@
     ├── SettingsError        the operator: a setting or a secret is missing or wrong
     ├── EnvironmentFault     the machine: a port is taken, a directory is held
     ├── Refused              the caller: come back later; nothing was done
+    │   ├── Overloaded            … because too many others are served now
     │   └── DatabaseUnavailable   … because PostgreSQL cannot be reached or is full
     ├── QueryFailed          the statement was wrong or its answer never came
     └── SchemaError          the operator: migrations and program do not fit together
@@ -49,6 +50,19 @@ class Refused(BellbuoyError):
         """Keep the advice beside the message."""
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class Overloaded(Refused):
+    """A limiter had no turn for this.
+
+    Args:
+        reason: ``full``, refused at once, or ``late``, after waiting.
+    """
+
+    def __init__(self, detail: str, retry_after: float, reason: str) -> None:
+        """Keep the reason beside the advice."""
+        super().__init__(detail, retry_after)
+        self.reason = reason
 
 
 class DatabaseUnavailable(Refused):
