@@ -4,12 +4,11 @@ Its clock runs sixty times as fast as in production, see tests/prometheus.py. Se
 made at the same time, each on what the others leave alone.
 """
 
-import http.client
 import re
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,13 @@ import psutil
 import pytest
 import yaml
 
+from tests.integration.visiting import address, ask, knock, repeating, visited
 from tests.onebox.running import Onebox, onebox
 from tests.program import Program, running
 from tests.prometheus import FOLDER, Prometheus, faster, prometheus
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
-
-ECHO, ECHO_ADMIN = r"echo +127.0.0.1:(\d+)", r"http://127.0.0.1:(\d+) \(echo\)"
-API, API_ADMIN = r"api +http://127.0.0.1:(\d+)", r"http://127.0.0.1:(\d+) \(api\)"
 
 LIMIT = 40
 """Connections that a worker may hold."""
@@ -40,37 +37,6 @@ NOTICED = 30.0
 
 OVER = 75.0
 """Seconds until all are resolved. Half a minute is what the slower page looks back upon."""
-
-
-class Visitors:
-    """Clients of the api that ask for a user again and again, whatever the answer is."""
-
-    def __init__(self, port: int, token: str) -> None:
-        """Begin."""
-        self._port = port
-        self._headers = {"Authorization": f"Bearer {token}"}
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(VISITORS)]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(0.05):
-            for path in ("/", "/users/1"):
-                connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
-                try:
-                    connection.request("GET", path, headers=self._headers)
-                    connection.getresponse().read()
-                except (OSError, http.client.HTTPException):
-                    pass
-                finally:
-                    connection.close()
 
 
 class Drill:
@@ -91,19 +57,17 @@ class Drill:
         }
         box = onebox(folder / "data", folder / "out", environ=settings)
         self.box: Onebox = stack.enter_context(box).await_ready()
-        died = ("worker died", "on purpose", "request failed", "worker blocked")
+        died = ("worker died", "on purpose", "request failed", "worker blocked", "event loop")
         self.web: Program = stack.enter_context(running("web", complaints=died))
         self.mute: Program = stack.enter_context(running("echo"))
         self.targets = {
-            "echo": [("127.0.0.1", self._port(ECHO_ADMIN)), self.mute.admin_address],
-            "api": [("127.0.0.1", self._port(API_ADMIN)), self.web.admin_address],
+            "echo": [address(self.box, "echo admin"), self.mute.admin_address],
+            "api": [address(self.box, "api admin"), self.web.admin_address],
         }
         self.prometheus: Prometheus = stack.enter_context(
             prometheus(folder / "prometheus", self.targets)
         )
-        token = (self.box.data / "dev.token").read_text().strip()
-        visitors = Visitors(self._port(API), token)
-        stack.callback(visitors.stop)
+        stack.enter_context(visited(self.box, VISITORS))
 
     def awaits(self, *expected: str) -> None:
         """Wait until these alerts fire, each as ``name`` or ``name/severity``."""
@@ -119,10 +83,10 @@ class Drill:
     @contextmanager
     def full(self) -> Iterator[None]:
         """Echo holds as many connections as it may, and one client more knocks now and then."""
-        address = ("127.0.0.1", self._port(ECHO))
-        with ExitStack() as clients, repeating(lambda: knock(address)):
+        echo = address(self.box, "echo")
+        with ExitStack() as clients, repeating(lambda: knock(echo)):
             for _ in range(LIMIT):
-                clients.enter_context(socket.create_connection(address, timeout=20))
+                clients.enter_context(socket.create_connection(echo, timeout=20))
             yield
 
     @contextmanager
@@ -176,52 +140,9 @@ class Drill:
         psutil.Process(before[0]).kill()
         eventually(lambda: self.web.traffic() not in ([], before))
 
-    def _port(self, pattern: str) -> int:
-        return int(self.box.printed(pattern))
-
     def _cancelled(self, statement: str) -> None:
         with pytest.raises(Exception, match="canceling statement"):
             self.box.sql(statement)
-
-
-@contextmanager
-def repeating(action: Callable[[], object]) -> Iterator[None]:
-    """Act again and again, ten times a second, until the block ends."""
-    over = threading.Event()
-
-    def run() -> None:
-        while not over.wait(0.1):
-            action()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def knock(address: tuple[str, int]) -> None:
-    """Connect, and see whether one is served or sent away."""
-    try:
-        with socket.create_connection(address, timeout=20) as client:
-            client.sendall(b"?")
-            client.recv(1)
-    except OSError:
-        pass
-
-
-def ask(program: Program, path: str) -> None:
-    """Ask for a path, whatever is answered."""
-    connection = http.client.HTTPConnection(*program.address, timeout=20)
-    try:
-        connection.request("GET", path)
-        connection.getresponse().read()
-    except (OSError, http.client.HTTPException):
-        pass
-    finally:
-        connection.close()
 
 
 @pytest.mark.timeout(300)
@@ -235,14 +156,14 @@ def test_every_fault_is_noticed_and_so_is_its_end(tmp_path: Path) -> None:
         eventually(lambda: drill.prometheus.query("slo:current_burn_rate:ratio"), NOTICED)
         assert drill.firing() == set()
         with drill.full(), drill.deaf():
-            with drill.locked(), repeating(lambda: ask(drill.web, "/block?seconds=0.5")):
+            with drill.locked(), repeating(lambda: ask(drill.web.address, "/block?seconds=0.5")):
                 drill.awaits("PoolSaturated", "PoolTimeouts", "ApiLatencyBurn/page")
-                drill.awaits(*BLOCKED)
+                drill.awaits("LoopLag", "LoopBlocked")
             drill.awaits("ConnectionsNearLimit", "ConnectionsRefused", "EchoAvailabilityBurn/page")
             drill.awaits("TargetDown")
         with drill.unreadable():
             drill.awaits("QueriesFail")
-            ask(drill.web, "/fail")
+            ask(drill.web.address, "/fail")
             for _ in range(5):
                 drill.kill_a_worker()
             drill.awaits("RestartLoop", "RequestsCrash")
@@ -256,9 +177,6 @@ def test_every_fault_is_noticed_and_so_is_its_end(tmp_path: Path) -> None:
         drill.prometheus.retarget(drill.targets)
         eventually(lambda: "TargetMissing" not in drill.firing(), NOTICED)
         assert drill.prometheus.failures() == []
-
-
-BLOCKED: tuple[str, ...] = ()
 
 
 def is_slow(name: str) -> bool:
