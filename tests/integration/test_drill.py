@@ -156,7 +156,7 @@ def test_every_fault_is_noticed_and_so_is_its_end(tmp_path: Path) -> None:
         eventually(lambda: drill.prometheus.query("slo:current_burn_rate:ratio"), NOTICED)
         assert drill.firing() == set()
         with drill.full(), drill.deaf():
-            with drill.locked(), repeating(lambda: ask(drill.web.address, "/block?seconds=0.5")):
+            with drill.locked(), repeating(lambda: ask(drill.web.address, "/block?seconds=0.8")):
                 drill.awaits("PoolSaturated", "PoolTimeouts", "ApiLatencyBurn/page")
                 drill.awaits("LoopLag", "LoopBlocked")
             drill.awaits("ConnectionsNearLimit", "ConnectionsRefused", "EchoAvailabilityBurn/page")
