@@ -240,6 +240,7 @@ def _check(
 
 def _named(on: type[Exception] | tuple[type[Exception], ...]) -> tuple[type[Exception], ...]:
     errors = on if isinstance(on, tuple) else (on,)
+    error: object  # whatever a caller without a type checker gives
     for error in errors:
         if not (isinstance(error, type) and issubclass(error, BaseException)):
             raise TypeError(f"on takes errors, not {error!r}")
