@@ -238,14 +238,14 @@ def _check(
         raise ValueError(f"deadline is more than 0, not {deadline}")
 
 
-def _named(on: type[Exception] | tuple[type[Exception], ...]) -> tuple[type[Exception], ...]:
+def _named(on: object) -> tuple[type[Exception], ...]:
+    """Return the errors; ``on`` is whatever a caller without a type checker gives."""
     errors = on if isinstance(on, tuple) else (on,)
-    error: object  # whatever a caller without a type checker gives
+    if not errors:
+        raise TypeError("on names no error: nothing would be tried again")
     for error in errors:
-        if not (isinstance(error, type) and issubclass(error, BaseException)):
+        if not isinstance(error, type) or not issubclass(error, BaseException):
             raise TypeError(f"on takes errors, not {error!r}")
         if error in _EVERYTHING or issubclass(error, _NEVER):
             raise TypeError(f"{error.__name__} is not worth trying again: name the errors")
-    if not errors:
-        raise TypeError("on names no error: nothing would be tried again")
     return errors
