@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from bellbuoy import __version__, startup
+from bellbuoy.cli import budget
 from bellbuoy.errors import BellbuoyError
 
 
@@ -16,7 +17,7 @@ class Word(Protocol):
         """Declare the word's arguments; its parser's default ``run`` is what does it."""
 
 
-WORDS: tuple[Word, ...] = ()
+WORDS: tuple[Word, ...] = (budget,)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
