@@ -45,8 +45,9 @@ def scaled(duration: str) -> str:
 
 
 def faster(rule: dict[str, Any]) -> dict[str, Any]:
-    """Return a rule of which all ranges and waits are scaled."""
-    expr = re.sub(rf"\[((?:{_DURATION})+)\]", lambda found: f"[{scaled(found[1])}]", rule["expr"])
+    """Return a rule of which all ranges, offsets and waits are scaled."""
+    times = rf"(\[|offset )((?:{_DURATION})+)"
+    expr = re.sub(times, lambda found: found[1] + scaled(found[2]), rule["expr"])
     return rule | {"expr": expr} | ({"for": scaled(rule["for"])} if "for" in rule else {})
 
 
