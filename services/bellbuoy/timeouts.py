@@ -3,6 +3,7 @@
 ::
 
     statement < command < request < drain
+    head, body < request
     delay + grace + drain + close < supervisor < container stop
 """
 
@@ -17,6 +18,12 @@ CONNECT = 1.5
 
 ACQUIRE = 1.0
 """Waiting for a database connection, an opening one included."""
+
+HEAD = 10.0
+"""Sending a request's head, from its first byte; of the first request, from the connection on."""
+
+BODY = 10.0
+"""Sending a request's body, from when its head was complete."""
 
 REQUEST = 15.0
 """Answering one HTTP request."""
