@@ -8,7 +8,7 @@ of those costs as much as all of this, and aiohttp answers some requests before 
 """
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import structlog
 from aiohttp import web
@@ -17,16 +17,12 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from bellbuoy.errors import Overloaded
 from bellbuoy.host.web.accesslog import AccessLog, Answered
 from bellbuoy.host.web.admission import METHODS, Inadmissible, admit
+from bellbuoy.host.web.answer import Connection, end, say_goodbye, sign
 from bellbuoy.host.web.bulkhead import Bulkhead, Handler
-from bellbuoy.host.web.identity import REQUEST_ID, Identities, trace
+from bellbuoy.host.web.identity import Identities, trace
 from bellbuoy.host.web.problem import Problem, translate
 from bellbuoy.host.web.telemetry import NO_ROUTE, HttpMetrics, template
 from bellbuoy.host.web.traffic import Traffic
-
-if TYPE_CHECKING:
-    from bellbuoy.host.web.protocol import HttpProtocol
-
-SERVER = "bellbuoy"
 
 _ENDS = frozenset({400, 408, 413, 415})
 """Statuses that leave a body unread, which nobody shall have to wait for."""
@@ -75,7 +71,7 @@ class Middleware:
         task = cast("asyncio.Task[object]", asyncio.current_task())
         request_id = self.identities.identify(request)
         start = self._traffic.enter(task)
-        cast("HttpProtocol", request.protocol).serving = task
+        cast("Connection", request.protocol).serving = task
         try:
             admit(request)
             if self._bulkhead is not None and self._bulkhead.holds(request):
@@ -178,26 +174,3 @@ def size(response: web.StreamResponse) -> int:
 def is_unread(request: web.BaseRequest, status: int) -> bool:
     """Return whether an error leaves a body behind that may never end."""
     return status in _ENDS and not request.content.is_eof()
-
-
-def sign(response: web.StreamResponse, request_id: str) -> None:
-    """Put on a response what every response carries."""
-    headers = response.headers
-    headers[REQUEST_ID] = request_id
-    headers["Server"] = SERVER
-    headers["X-Content-Type-Options"] = "nosniff"
-
-
-def say_goodbye(response: web.StreamResponse) -> None:
-    """Make this the connection's last response, and say so.
-
-    Both are needed: the header tells the client, the flag tells aiohttp.
-    """
-    response.headers["Connection"] = "close"
-    response.force_close()
-
-
-def end(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """Make this the connection's last response, whatever the client still sends."""
-    say_goodbye(response)
-    cast("HttpProtocol", request.protocol).part()

@@ -16,9 +16,9 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from bellbuoy import timeouts
 from bellbuoy.host.connections import Connections
+from bellbuoy.host.web.answer import end, sign
 from bellbuoy.host.web.identity import Identities
 from bellbuoy.host.web.malformed import MAX_FIELD, MAX_FIELDS, MAX_LINE, TooSlow, explain
-from bellbuoy.host.web.middleware import end, sign
 from bellbuoy.host.web.problem import Problem
 from bellbuoy.host.web.telemetry import HttpMetrics
 from bellbuoy.host.web.traffic import Traffic

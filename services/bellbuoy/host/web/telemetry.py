@@ -24,7 +24,7 @@ client came too often or took too long to say anything, to send its head or its 
 
 _ANSWERS = NameTable("http_answers", ("method", "route", "status"), 160)
 _ROUTES = NameTable("http_routes", ("method", "route"), 32)
-_SIZES = NameTable("http_sizes", ("route",), 24)
+_SIZES = NameTable("http_sizes", ("route",), 16)
 _BUGS = NameTable("http_bugs", ("route", "exception"), 32)
 
 REQUESTS = counter("http_requests_total", "Requests that were answered.", names=_ANSWERS)
