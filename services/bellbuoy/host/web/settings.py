@@ -6,15 +6,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from bellbuoy import timeouts
 from bellbuoy.gradient import Gradient
 from bellbuoy.host.web.bulkhead import Bulkhead
 from bellbuoy.host.web.forwarded import Forwarded
 from bellbuoy.limiter import ConcurrencyLimiter
 from bellbuoy.networks import Networks
 from bellbuoy.settings import Settings, variable
-
-WAIT = 1.0
-"""Seconds that a request waits for a turn; a connection to PostgreSQL is waited for as long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +47,10 @@ class WebSettings(Settings):
         int,
         Meta(
             ge=0,
-            description="Requests on those routes that wait for one of these to end, a second at "
-            "most; one more is refused at once.",
+            description="Requests on those routes that wait for one of these to end; one more is "
+            "refused at once.",
         ),
-    ] = 128
+    ] = 64
     concurrency_mode: Annotated[
         Literal["adaptive", "fixed"],
         Meta(
@@ -79,5 +77,7 @@ class WebSettings(Settings):
         """
         most = self.concurrency_limit
         adaptive = Gradient(min(least, most), most) if self.concurrency_mode == "adaptive" else None
-        limiter = ConcurrencyLimiter(most, self.concurrency_waiting, WAIT, adaptive=adaptive)
+        limiter = ConcurrencyLimiter(
+            most, self.concurrency_waiting, timeouts.TURN, adaptive=adaptive
+        )
         return Bulkhead(paths, limiter)

@@ -14,7 +14,7 @@ def test_a_malformed_network_is_named() -> None:
         _ = settings.forwarded
 
 
-@pytest.mark.parametrize("mode, limit", [("adaptive", 20), ("fixed", 100)])
+@pytest.mark.parametrize("mode, limit", [("adaptive", 64), ("fixed", 100)])
 def test_a_bulkhead_is_what_the_settings_say(mode: str, limit: int) -> None:
     """An adaptive one begins low and learns."""
     environ = {"BUOY_CONCURRENCY_LIMIT": "100", "BUOY_CONCURRENCY_MODE": mode}
