@@ -40,6 +40,9 @@ def admit(request: web.BaseRequest) -> None:
     host = headers.get("Host")
     if host is not None and not is_host(host):
         raise Inadmissible(400, "The Host field names no host.")
+    coding = headers.get("Transfer-Encoding")
+    if coding is not None and coding.strip().lower() != "chunked":
+        raise Inadmissible(400, "The only transfer coding known here is chunked.")
     if request._payload is not EMPTY_PAYLOAD:  # noqa: SLF001 - its public face computes more
         _admit_body(request)
 
@@ -67,16 +70,23 @@ def _admit_target(request: web.BaseRequest, target: str) -> None:
 
 
 def _admit_body(request: web.BaseRequest) -> None:
-    headers = request.headers
-    if headers.get("Content-Encoding", "identity").lower() != "identity":
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Inadmissible(
             415,
             "Request bodies are taken as they are, not encoded.",
             {"Accept-Encoding": "identity"},
         )
-    coding = headers.get("Transfer-Encoding")
-    if coding is not None and coding.strip().lower() != "chunked":
-        raise Inadmissible(400, "The only transfer coding known here is chunked.")
+
+
+def is_last(request: web.BaseRequest) -> bool:
+    """Return whether no request may follow on the connection, though this one is in order.
+
+    aiohttp 3.14 takes the fields of a chunked body's trailer for fields of the next request, which
+    may be somebody else's behind a proxy; and it drops what follows, in the same packet, a request
+    to upgrade to what it does not know.
+    """
+    message = request._message  # noqa: SLF001
+    return bool(message.chunked or message.upgrade)
 
 
 @lru_cache(maxsize=1024)

@@ -16,7 +16,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 
 from bellbuoy.errors import Overloaded
 from bellbuoy.host.web.accesslog import AccessLog, Answered
-from bellbuoy.host.web.admission import METHODS, Inadmissible, admit
+from bellbuoy.host.web.admission import METHODS, Inadmissible, admit, is_last
 from bellbuoy.host.web.answer import Connection, end, say_goodbye, sign
 from bellbuoy.host.web.bulkhead import Bulkhead, Handler
 from bellbuoy.host.web.identity import Identities, trace
@@ -24,8 +24,8 @@ from bellbuoy.host.web.problem import Problem, translate
 from bellbuoy.host.web.telemetry import NO_ROUTE, HttpMetrics, template
 from bellbuoy.host.web.traffic import Traffic
 
-_ENDS = frozenset({400, 408, 413, 415})
-"""Statuses that leave a body unread, which nobody shall have to wait for."""
+_ENDS = frozenset({408, 413})
+"""Statuses after which nobody shall have to wait for the rest of a body."""
 
 _TOO_OFTEN = 429
 
@@ -149,6 +149,8 @@ class Middleware:
         sign(response, request_id)
         if self._traffic.draining:
             say_goodbye(response)
+        if is_last(request) and not response.prepared:
+            end(request, response)
         status, sent = response.status, size(response)
         received = 0 if request._payload is EMPTY_PAYLOAD else request.content_length or 0  # noqa: SLF001
         if request._match_info is None:  # noqa: SLF001 - it never came to the router
@@ -172,5 +174,5 @@ def size(response: web.StreamResponse) -> int:
 
 
 def is_unread(request: web.BaseRequest, status: int) -> bool:
-    """Return whether an error leaves a body behind that may never end."""
-    return status in _ENDS and not request.content.is_eof()
+    """Return whether an error may leave a body behind that never ends."""
+    return status in _ENDS or (status == 400 and not request.content.is_eof())  # noqa: PLR2004
