@@ -62,7 +62,14 @@ class ApiService:
             app = self._application(worker, traffic, users, Idempotency(database))
             async with (
                 contextlib.aclosing(users),
-                web.serve(app, worker.instruments, traffic, database.compatible) as server,
+                web.serve(
+                    app,
+                    worker.instruments,
+                    traffic,
+                    database.compatible,
+                    bulkhead=self._settings.bulkhead(("/users",), self._settings.db_pool_size),
+                    access_log_sample=self._settings.access_log_sample,
+                ) as server,
                 _purging(database, worker),
             ):
                 yield server

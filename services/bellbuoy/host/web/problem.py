@@ -37,7 +37,11 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     detail: str = ""
     request_id: str = ""
+<<<<<<< HEAD
     errors: tuple[FieldError, ...] = ()
+=======
+    trace_id: str = ""
+>>>>>>> main
 
 
 _encoder = msgspec.json.Encoder()
@@ -67,10 +71,15 @@ class Problem(Exception):
         self.headers = headers or {}
         self.errors = errors
 
-    def response(self, request_id: str = "") -> web.Response:
+    def response(self, request_id: str = "", trace_id: str = "") -> web.Response:
         """Return the answer; it is the client's alone (``no-store``)."""
+<<<<<<< HEAD
         title = HTTPStatus(self.status).phrase
         body = ProblemDetails(title, self.status, self.detail, request_id, self.errors)
+=======
+        phrase = HTTPStatus(self.status).phrase
+        body = _Body(phrase, self.status, self.detail, request_id, trace_id)
+>>>>>>> main
         headers = {"Cache-Control": "no-store", **self.headers, "Content-Type": CONTENT_TYPE}
         return web.Response(body=_encoder.encode(body) + b"\n", status=self.status, headers=headers)
 
@@ -100,6 +109,8 @@ def translate(error: Exception) -> Problem:
         return error
     if isinstance(error, Refused):
         return unavailable(str(error), error.retry_after)
+    if isinstance(error, web.RequestPayloadError):
+        return Problem(400, "The body is not what the request's head says.")
     if isinstance(error, web.HTTPException):
         # Allow, WWW-Authenticate, Retry-After and the like go on; its body does not.
         headers = {
