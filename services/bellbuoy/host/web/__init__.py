@@ -14,11 +14,8 @@ from bellbuoy.host.web.traffic import Traffic
 
 __all__ = [
     "FAMILIES",
-<<<<<<< HEAD
-    "FieldError",
-=======
     "Bulkhead",
->>>>>>> main
+    "FieldError",
     "Forwarded",
     "HttpServer",
     "Problem",

@@ -37,11 +37,8 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     detail: str = ""
     request_id: str = ""
-<<<<<<< HEAD
-    errors: tuple[FieldError, ...] = ()
-=======
     trace_id: str = ""
->>>>>>> main
+    errors: tuple[FieldError, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()
@@ -73,13 +70,8 @@ class Problem(Exception):
 
     def response(self, request_id: str = "", trace_id: str = "") -> web.Response:
         """Return the answer; it is the client's alone (``no-store``)."""
-<<<<<<< HEAD
-        title = HTTPStatus(self.status).phrase
-        body = ProblemDetails(title, self.status, self.detail, request_id, self.errors)
-=======
         phrase = HTTPStatus(self.status).phrase
-        body = _Body(phrase, self.status, self.detail, request_id, trace_id)
->>>>>>> main
+        body = ProblemDetails(phrase, self.status, self.detail, request_id, trace_id, self.errors)
         headers = {"Cache-Control": "no-store", **self.headers, "Content-Type": CONTENT_TYPE}
         return web.Response(body=_encoder.encode(body) + b"\n", status=self.status, headers=headers)
 
