@@ -8,6 +8,7 @@ bench/results/echo.svg. Needs a C compiler and two cores; takes about seven minu
 
 import argparse
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,8 +18,6 @@ from bench.echo.throughput import LOAD_CORE, WORKLOADS, Results, Sample, measure
 from bench.report import write_bars, write_json, write_tables
 
 LIMIT, OURS, GO, TUTORIAL = "epoll in C", "bellbuoy", "Go net", "tutorial"
-
-COMMAND = "make bench-echo"
 
 CPU_LIMIT, CPU_GO, CPU_TUTORIAL = (f"CPU a message, x {name}" for name in (LIMIT, GO, TUTORIAL))
 THROUGHPUT = f"MiB a second, x {LIMIT}"
@@ -67,6 +66,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
+    chosen = " ".join(sys.argv[1:])
+    command = f'make bench-echo ARGS="{chosen}"' if chosen else "make bench-echo"
     os.sched_setaffinity(0, {LOAD_CORE})  # clients of this process; servers are pinned elsewhere
     with tempfile.TemporaryDirectory() as folder:
         build = Path(folder)
@@ -87,8 +88,8 @@ def main() -> None:
         "balance": workers,
         "targets": {part: [each.record() for each in those] for part, those in verdicts.items()},
     }
-    write_json("echo", COMMAND, results)
-    write_tables("echo", COMMAND, {**speed_tables(throughput), **target_tables(verdicts)})
+    write_json("echo", command, results)
+    write_tables("echo", command, {**speed_tables(throughput), **target_tables(verdicts)})
     write_bars(
         "echo",
         "Echo: server CPU time a message, in microseconds (less is better)",
