@@ -8,7 +8,9 @@
     ├── Refused              the caller: come back later; nothing was done
     │   ├── Overloaded            … because too many others are served now
     │   └── DatabaseUnavailable   … because PostgreSQL cannot be reached or is full
-    ├── QueryFailed          the statement was wrong or its answer never came
+    ├── QueryFailed          us: the statement was wrong
+    │   ├── ConstraintViolated    … or its values are: they break a named rule of a table
+    │   └── OutcomeUnknown        nobody: it was sent, and whether it was done cannot be known
     └── SchemaError          the operator: migrations and program do not fit together
 
 Foreign exceptions become one of these once, at the boundary, with ``__cause__`` kept.
@@ -82,6 +84,28 @@ class QueryFailed(BellbuoyError):
         super().__init__(f"{operation} failed with SQLSTATE {sqlstate or 'unknown'}")
         self.operation = operation
         self.sqlstate = sqlstate
+
+
+class ConstraintViolated(QueryFailed):
+    """A statement whose values break a rule of a table; nothing was done.
+
+    Args:
+        operation: The statement's name.
+        sqlstate: 23505 for a duplicate, 23503 for a missing reference, and so on.
+        constraint: The rule's name in the schema, such as ``users_email_key``.
+    """
+
+    def __init__(self, operation: str, sqlstate: str | None, constraint: str) -> None:
+        """Name the rule; the values stay out of the message."""
+        super().__init__(operation, sqlstate)
+        self.constraint = constraint
+
+
+class OutcomeUnknown(QueryFailed):
+    """A write that was sent and whose answer never came: it was done wholly or not at all.
+
+    Asking for the same again is safe only under a key that makes it idempotent.
+    """
 
 
 class SchemaError(BellbuoyError):
