@@ -10,16 +10,12 @@ from pathlib import Path
 from bellbuoy import tokens
 from bench.api.postgres import Postgres
 from bench.echo.contestants import SERVICES, Contestant
-from bellbuoy.tokens import generate
-from onebox import token
 
 HERE = Path(__file__).parent
 
 OURS, OURS_ASYNCIO = "bellbuoy", "bellbuoy on asyncio's loop"
 BARE, FASTAPI, NAIVE = "bare aiohttp", "FastAPI", "naive aiohttp + pool"
 GO, NODE = "Go net/http", "Node http"
-
-TOKEN = generate()
 
 POOL_SIZE = 10
 """Database connections of each contestant: what ``asyncpg.create_pool`` opens by default."""
