@@ -78,7 +78,7 @@ async def test_a_bug_is_a_500_that_only_the_log_explains(
         async with direct(settings_for(database, role=roles.OWNER), "test") as connection:
             await connection.execute("ALTER TABLE users ADD CONSTRAINT x CHECK (name <> 'Ada')")
         broken = await write(served, "POST", "/users", ADA)
-        assert served.metrics.exceptions.value == 2
+        assert served.bugs() == 2
     for reply in (wrong, broken):
         assert reply.status == 500
         assert_clean(reply)
