@@ -4,7 +4,6 @@ Law of this file: one statement a read, or less; one transaction a write, which 
 it is about. Nothing reaches PostgreSQL that it would refuse to parse.
 """
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +11,6 @@ from msgspec import UnsetType
 
 from api import cursor
 from api.user import NewUser, Page, User, UserPatch
-from bellbuoy.batching import Batcher
 from bellbuoy.database import Connection, DatabasePool
 from bellbuoy.errors import ConstraintViolated
 from bellbuoy.host.web import Problem
@@ -55,7 +53,7 @@ class Users:
     def __init__(self, database: DatabasePool, monitor: AsyncMonitor) -> None:
         """Ask nothing yet."""
         self._database = database
-        self._batcher: Batcher[int, User] = Batcher(self._load)
+        self._batcher = database.batcher(GET, _GET)
         self.monitor = monitor
         self.get = monitor.track_task(GET)(self._get)
         self.list = monitor.track_task(LIST)(self._list)
@@ -64,20 +62,13 @@ class Users:
         self.update = monitor.track_task(UPDATE)(self._update)
         self.delete = monitor.track_task(DELETE)(self._delete)
 
-    async def aclose(self) -> None:
-        """End the look-ups under way."""
-        await self._batcher.aclose()
-
     async def _get(self, user_id: int) -> User | None:
         """Return a user, or ``None`` if there is none with this id.
 
         Those who ask in the same turn of the loop share a query.
         """
-        return await self._batcher.get(user_id)
-
-    async def _load(self, ids: Sequence[int]) -> dict[int, User]:
-        rows = await self._database.fetch(GET, _GET, ids)
-        return {row[0]: User(*row) for row in rows}
+        row = await self._batcher.get(user_id)
+        return User(*row) if row else None
 
     async def _list(self, after: int, limit: int) -> Page:
         """Return the ``limit`` users whose ids follow ``after``."""
