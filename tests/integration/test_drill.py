@@ -32,6 +32,7 @@ POOL = 2
 VISITORS = 6
 """More than the pool has connections, so that some wait when nobody can read users."""
 
+WATCHED = {"BUOY_WATCHDOG_SECONDS": "3"}
 DEAF_FOR_LONG = {"BUOY_WATCHDOG_SECONDS": "300"}
 
 NOTICED = 30.0
@@ -59,8 +60,15 @@ class Drill:
         }
         box = onebox(folder / "data", folder / "out", environ=settings)
         self.box: Onebox = stack.enter_context(box).await_ready()
-        died = ("worker died", "on purpose", "request failed", "worker blocked", "event loop")
-        self.web: Program = stack.enter_context(running("web", complaints=died))
+        died = (
+            "worker died",
+            "on purpose",
+            "request failed",
+            "worker blocked",
+            "event loop",
+            "WORKER TIMEOUT",
+        )
+        self.web: Program = stack.enter_context(running("web", WATCHED, complaints=died))
         self.mute: Program = stack.enter_context(running("echo", DEAF_FOR_LONG))
         self.targets = {
             "echo": [address(self.box, "echo admin"), self.mute.admin_address],
@@ -176,9 +184,10 @@ def test_every_fault_is_noticed_and_so_is_its_end(tmp_path: Path) -> None:
         with drill.unreadable():
             drill.awaits("QueriesFail")
             ask(drill.web.address, "/fail")
+            ask(drill.web.address, "/block?seconds=10")
             for _ in range(5):
                 drill.kill_a_worker()
-            drill.awaits("RestartLoop", "RequestsCrash")
+            drill.awaits("RestartLoop", "RequestsCrash", "WorkerKilledByWatchdog")
         with drill.no_database():
             drill.awaits("DatabaseDown", "ApiAvailabilityBurn/page")
         alerts = drill.prometheus.alerts()
