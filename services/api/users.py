@@ -89,7 +89,8 @@ class Users:
             Problem: 409, the address is somebody else's.
         """
         try:
-            return await self._database.write(CREATE, lambda each: insert(each, new))
+            row: Any = await self._database.write_row(CREATE, _INSERT, new.name, new.email)
+            return User(*row)
         except ConstraintViolated as error:
             raise translate(error) from error
 
@@ -106,27 +107,25 @@ class Users:
         Raises:
             Problem: 404, there is none; 412, it has another version; 409, the address is taken.
         """
-
-        async def work(connection: Connection) -> User:
-            values = _value(new.name), _value(new.email)
-            row = await connection.fetchrow(_UPDATE, user_id, versions, *values)
-            if row is None:
-                raise await _missed(connection, user_id)
-            return User(*row)
-
+        values = _value(new.name), _value(new.email)
         try:
-            return await self._database.write(UPDATE, work)
+            row = await self._database.write_row(UPDATE, _UPDATE, user_id, versions, *values)
         except ConstraintViolated as error:
             raise translate(error) from error
+        if row is None:
+            raise await self._missed(UPDATE, user_id)
+        return User(*row)
 
     async def _delete(self, user_id: int, versions: "list[int] | None") -> None:
         """Remove a user; see :meth:`_update` for the arguments and errors."""
+        if await self._database.write_row(DELETE, _DELETE, user_id, versions) is None:
+            raise await self._missed(DELETE, user_id)
 
-        async def work(connection: Connection) -> None:
-            if await connection.fetchval(_DELETE, user_id, versions) is None:
-                raise await _missed(connection, user_id)
-
-        await self._database.write(DELETE, work)
+    async def _missed(self, operation: str, user_id: int) -> Problem:
+        """Return why a user was not written: it has another version, or it is not there."""
+        if await self._database.fetchrow(operation, _VERSION, user_id) is None:
+            return nobody()
+        return Problem(412, "The user was changed meanwhile; get it again.")
 
 
 async def insert(connection: Connection, new: NewUser) -> User:
@@ -145,13 +144,6 @@ def translate(error: ConstraintViolated) -> Exception:
 def nobody() -> Problem:
     """Return the 404 of an id that no user has."""
     return Problem(404, "There is no user with this id.")
-
-
-async def _missed(connection: Connection, user_id: int) -> Problem:
-    """Return why a user was not written: it has another version, or it is not there."""
-    if await connection.fetchval(_VERSION, user_id) is None:
-        return nobody()
-    return Problem(412, "The user was changed meanwhile; get it again.")
 
 
 def _value(member: str | UnsetType) -> str | None:
