@@ -100,7 +100,7 @@ class Middleware:
             say_goodbye(response)
         route = template(request)
         self._metrics.answered(request.method, route, response.status, seconds)
-        if seconds > SLOW:
+        if seconds > SLOW and not is_stream(response):
             _log.warning(
                 "slow request",
                 request_id=request_id,
@@ -123,6 +123,11 @@ def template(request: web.Request) -> str:
     """Return the template of the route that took the request."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else NO_ROUTE
+
+
+def is_stream(response: web.StreamResponse) -> bool:
+    """Return whether an answer goes on for as long as somebody listens."""
+    return response.content_type == "text/event-stream"
 
 
 def sign(response: web.StreamResponse, request_id: str) -> None:
