@@ -53,6 +53,10 @@ bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=monitor is ben
 bench-echo: $(VENV)/dev.txt ## Measure the echo service beside its peers; takes about six minutes
 	@PYTHONPATH=services $(PY) -m bench.echo $(ARGS)
 
+.PHONY: bench-api
+bench-api: $(VENV)/dev.txt ## Measure the api beside its peers; takes about six minutes, needs wrk
+	@PYTHONPATH=services $(PY) -m bench.api $(ARGS)
+
 # Containers. COMPOSE_PROFILES=observability adds Prometheus and Grafana to what `make up` starts;
 # the other commands know them anyway.
 COMPOSE := docker compose

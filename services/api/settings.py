@@ -7,11 +7,12 @@ from typing import Annotated
 from msgspec import Meta
 
 from bellbuoy.database.settings import DatabaseSettings
+from bellbuoy.host.web import WebSettings
 from bellbuoy.settings import ApiPorts, HostSettings, LogSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApiSettings(HostSettings, ApiPorts, DatabaseSettings):
+class ApiSettings(HostSettings, ApiPorts, WebSettings, DatabaseSettings):
     """What ``python -m api`` understands."""
 
     api_token_file: Annotated[

@@ -67,6 +67,22 @@ class HostSettings(LogSettings):
             description="Address of the admin port: loopback or an internal network, never public.",
         ),
     ] = "127.0.0.1"
+    admin_names: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._-]*(,[A-Za-z0-9._-]+)*$",
+            description="Host names, separated by commas, by which the admin port is reached, "
+            "beside addresses, names without a dot and those that nobody can register "
+            "(`.svc`, `.internal`, `.local` ...). Others are refused: a web page may have them.",
+        ),
+    ] = ""
+    admin_token_file: Annotated[
+        Path | None,
+        Meta(
+            description="File with the bearer token for writing on the admin port (log level, "
+            "readiness); without it nothing can be written there."
+        ),
+    ] = None
     workers: Annotated[
         int,
         Meta(

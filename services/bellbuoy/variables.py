@@ -9,6 +9,8 @@ a mistake.
 VARIABLES = frozenset(
     {
         "BUOY_ADMIN_HOST",
+        "BUOY_ADMIN_NAMES",
+        "BUOY_ADMIN_TOKEN_FILE",
         "BUOY_API_ADMIN_PORT",
         "BUOY_API_PORT",
         "BUOY_API_TOKEN_FILE",
@@ -41,6 +43,7 @@ VARIABLES = frozenset(
         "BUOY_MAX_CONNECTIONS",
         "BUOY_MAX_CONNECTIONS_PER_PEER",
         "BUOY_POSTGRES_BIN",
+        "BUOY_TRUSTED_PROXIES",
         "BUOY_WATCHDOG_SECONDS",
         "BUOY_WORKERS",
     }

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from bellbuoy.host.exposition import SnapshotCollector, render
+from bellbuoy.host.guard import Guard, guarded
 from bellbuoy.host.probes import is_live, is_ready
 from bellbuoy.host.service import Server, Worker
 from bellbuoy.host.statuspage import StatusPage
@@ -19,7 +20,7 @@ from bellbuoy.host.web import FAMILIES, Traffic, serve
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Family, Layout
 from bellbuoy.scoreboard import Scoreboard
-from bellbuoy.settings import HostSettings
+from bellbuoy.settings import HostSettings, read_secret
 from bellbuoy.snapshot import Snapshot, take
 from bellbuoy.taskview import view
 
@@ -31,6 +32,9 @@ class Admin:
         service: The name of the service beside it.
         settings: The host's settings.
         board: What it reads.
+
+    Raises:
+        SettingsError: The admin token cannot be read.
     """
 
     name = "admin"
@@ -42,13 +46,14 @@ class Admin:
         self._watchdog = settings.watchdog_seconds
         self._board = board
         self._collector = SnapshotCollector(service, self._take)
+        self._guard = Guard(filter(None, settings.admin_names.split(",")), _token(settings))
 
     @asynccontextmanager
     async def open(self, _: Worker) -> AsyncIterator[Server]:
         """Serve the routes."""
         traffic = Traffic()
         page = StatusPage(self._service, self._take, traffic)
-        app = web.Application()
+        app = web.Application(middlewares=[guarded(self._guard)])
         app.add_routes(
             [
                 web.get("/livez", self._livez),
@@ -78,6 +83,11 @@ class Admin:
 
     def _take(self) -> Snapshot:
         return take(self._board)
+
+
+def _token(settings: HostSettings) -> str | None:
+    path = settings.admin_token_file
+    return None if path is None else read_secret("BUOY_ADMIN_TOKEN_FILE", path)
 
 
 def _probe(good: bool, yes: str, no: str) -> web.Response:  # noqa: FBT001

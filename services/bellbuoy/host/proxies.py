@@ -6,11 +6,9 @@ TLS or the service itself finds what follows.
 """
 
 import asyncio
-import ipaddress
 import socket
-from functools import lru_cache
 
-from bellbuoy.errors import SettingsError
+from bellbuoy.networks import Networks
 from bellbuoy.proxyprotocol import Malformed, parse, wanted
 
 DEADLINE = 5.0
@@ -31,14 +29,8 @@ class Proxies:
     """
 
     def __init__(self, networks: str, variable: str, deadline: float = DEADLINE) -> None:
-        try:
-            parsed = [ipaddress.ip_network(each.strip()) for each in networks.split(",")]
-        except ValueError as error:
-            raise SettingsError([f"{variable}={networks!r}: {error}"]) from error
-        self._networks = tuple(parsed)
         self._deadline = deadline
-        # Proxies are few and connect often.
-        self.trusts = lru_cache(maxsize=1024)(self._trusts)
+        self.trusts = Networks(networks, variable).hold
 
     async def source(self, connection: socket.socket) -> str:
         """Read the header; return the client's address, or empty when the proxy speaks for itself.
@@ -60,13 +52,3 @@ class Proxies:
                     raise Malformed("the connection ended within its header")
                 data += piece
         return header.source[0] if header.source else ""
-
-    def _trusts(self, peer: str) -> bool:
-        """Return whether an address may speak for others; a unix socket's peer has none."""
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
-            return False
-        # A dual-stack listener shows IPv4 as ::ffff:192.0.2.1.
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in network for network in self._networks)

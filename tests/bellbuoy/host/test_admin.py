@@ -108,6 +108,30 @@ async def test_what_is_not_there_is_a_problem(board: Scoreboard) -> None:
     assert json.loads(body)["detail"] == "There is nothing at this path."
 
 
+async def test_a_page_whose_name_began_to_mean_our_address_reads_nothing(
+    board: Scoreboard,
+) -> None:
+    """DNS rebinding: the browser sends that name."""
+    async with admin(board) as address, client(address) as talk:
+        talk.writer.write(b"GET /tasks HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+        head, body = await talk.answer()
+    assert head.split()[1] == "421"
+    assert "BUOY_ADMIN_NAMES" in json.loads(body)["detail"]
+
+
+async def test_nobody_else_may_frame_or_embed_an_answer(board: Scoreboard) -> None:
+    """Not every browser sends the headers that a request is judged by."""
+    _, head, _ = await ask(board, "/metrics")
+    assert "X-Frame-Options: DENY" in head
+    assert "Cross-Origin-Resource-Policy: same-origin" in head
+
+
+async def test_a_request_with_two_hosts_is_refused(board: Scoreboard) -> None:
+    """Which of them is meant nobody can say."""
+    status, _, _ = await ask(board, "/livez", "Host: other\r\n")
+    assert status == 400
+
+
 async def test_nothing_can_be_written(board: Scoreboard) -> None:
     """405 says what can be done instead."""
     async with admin(board) as address, client(address) as talk:

@@ -14,6 +14,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp_sse import EventSourceResponse
 
+from bellbuoy.host import guard
 from bellbuoy.host.statuspage.assets import INDEX, Asset, assets
 from bellbuoy.host.statuspage.feed import Feed
 from bellbuoy.host.statuspage.recorder import Recorder
@@ -28,14 +29,12 @@ SEND = 10.0
 """Seconds after which a reader who takes nothing is cut off."""
 
 HEADERS = {
+    **guard.HEADERS,
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
 """On all that the page consists of."""
 

@@ -4,9 +4,20 @@ aiohttp's own sites and gunicorn workers are not used: they call ``listen()`` wi
 128, wait twice for the shutdown, and know no drain that tells clients to go elsewhere.
 """
 
+from bellbuoy.host.web.forwarded import Forwarded, network_of
 from bellbuoy.host.web.problem import Problem
 from bellbuoy.host.web.server import HttpServer, serve
+from bellbuoy.host.web.settings import WebSettings
 from bellbuoy.host.web.telemetry import FAMILIES
 from bellbuoy.host.web.traffic import Traffic
 
-__all__ = ["FAMILIES", "HttpServer", "Problem", "Traffic", "serve"]
+__all__ = [
+    "FAMILIES",
+    "Forwarded",
+    "HttpServer",
+    "Problem",
+    "Traffic",
+    "WebSettings",
+    "network_of",
+    "serve",
+]
