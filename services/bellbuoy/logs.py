@@ -55,6 +55,11 @@ def configure(level: str, stream: TextIO | None = None, **fields: object) -> Non
     logging.captureWarnings(capture=True)
 
 
+def set_level(level: str) -> None:
+    """Log from ``level`` on, from now on."""
+    logging.getLogger().setLevel(level.upper())
+
+
 def _adder(fields: Mapping[str, object]) -> Processor:
     def add(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         for name, value in fields.items():

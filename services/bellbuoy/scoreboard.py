@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Sequence
 from typing import overload
 
+from bellbuoy.commands import Commands
 from bellbuoy.instruments import Instruments
 from bellbuoy.lifecycle import State, can_step
 from bellbuoy.metrics import Family, Layout
@@ -23,6 +24,13 @@ from bellbuoy.textblock import TextBlock
 
 CELL_BYTES = 8
 TEXT_BYTES = 16 * 1024
+
+COLLECTOR = tuple(
+    (what, generation)
+    for generation in range(3)
+    for what in ("collections", "collected", "uncollectable")
+)
+"""What ``gc.get_stats()`` tells, in the order of a slot's cells."""
 
 
 class _Header:
@@ -52,6 +60,8 @@ class Slot:
         connections: Connections it holds now.
         born: ``time.time()`` at which the process was forked.
         generation: How many processes have had the slot.
+        lag: The longest that its event loop was late in the last second, in seconds.
+        collections: What its garbage collector did, see :data:`COLLECTOR`.
     """
 
     pid = _Header(0)
@@ -62,7 +72,8 @@ class Slot:
     generation = _Header(5)
     _state = _Header(6)
     _version = _Header(7)
-    HEADER = 8
+    lag = _Header(8)
+    HEADER = 9 + len(COLLECTOR)
 
     def __init__(
         self, index: int, board: "Scoreboard", cells: "memoryview[float]", text: memoryview
@@ -70,6 +81,7 @@ class Slot:
         """Use ``cells`` (header and two copies of the series, 8 bytes each) and ``text``."""
         self.index = index
         self.header = cells[: self.HEADER]
+        self.collections = self.header[9:]
         self.text = TextBlock(text)
         self._board = board
         second = self.HEADER + board.layout.size
@@ -112,6 +124,8 @@ class Slot:
         self.beat = time.monotonic()
         self.born = time.time()
         self.generation += 1
+        self.lag = 0.0
+        self.collections[:] = array("d", bytes(CELL_BYTES * len(COLLECTOR)))
         self.store(self._without_gauges(self.load()))
         self.step(State.STARTING)
 
@@ -168,6 +182,7 @@ class Scoreboard:
         was_open: 1 once any traffic worker has opened its service.
         was_ready: 1 once any traffic worker has been ready (readiness is latched).
         stopping: 1 once the supervisor has been told to stop.
+        commands: What an operator told all processes.
 
     Args:
         families: Everything the processes will ever export.
@@ -179,7 +194,7 @@ class Scoreboard:
     was_ready = _Header(2)
     stopping = _Header(3)
     was_open = _Header(4)
-    HEADER = 8
+    HEADER = 8 + Commands.CELLS
 
     def __init__(self, families: Sequence[Family], slots: int) -> None:
         """Map the memory; call it before the first fork."""
@@ -195,6 +210,7 @@ class Scoreboard:
         memory = memoryview(mmap.mmap(self._file, size))
         cells = memory[:texts].cast("d")
         self.header = cells[: self.HEADER]
+        self.commands = Commands(self.header[-Commands.CELLS :])
         self.slots = tuple(
             Slot(
                 index,

@@ -131,6 +131,23 @@ class HostSettings(LogSettings):
         float,
         Meta(ge=0.1, le=600, description="How long work in flight may take after the last accept."),
     ] = timeouts.DRAIN
+    loop_blocked_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.05,
+            le=600,
+            description="An event loop that is late by so much is blocked: it is counted, and the "
+            "stack of what blocks it is logged.",
+        ),
+    ] = 0.5
+    revision: Annotated[
+        str,
+        Meta(
+            max_length=80,
+            description="What was built, such as a commit; shown in `bellbuoy_build_info`. "
+            "Images carry it.",
+        ),
+    ] = "unknown"
     watchdog_seconds: Annotated[
         float,
         Meta(ge=2, le=600, description="A worker that shows no sign of life for so long dies."),

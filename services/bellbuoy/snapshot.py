@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bellbuoy.lifecycle import State
 from bellbuoy.metrics import OTHER, Family, Layout
-from bellbuoy.scoreboard import Scoreboard, Slot
+from bellbuoy.scoreboard import COLLECTOR, Scoreboard, Slot
 
 _LIVE = frozenset({State.STARTING, State.READY, State.DRAINING})
 
@@ -30,6 +30,8 @@ class Process:
         connections: Connections it holds.
         born: Unix time of its fork, in seconds.
         text: What it wants to show, JSON or empty.
+        lag: The longest that its event loop was late in the last second, in seconds.
+        collections: What its garbage collector did, as the scoreboard orders it.
     """
 
     slot: int
@@ -40,6 +42,8 @@ class Process:
     connections: int
     born: float
     text: bytes
+    lag: float = 0.0
+    collections: tuple[float, ...] = (0.0,) * len(COLLECTOR)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class Snapshot:
         stopping: Whether the supervisor was told to stop.
         processes: Every living process.
         families: Each family with its series.
+        withdrawn: Whether an operator took the container out of the traffic.
+        own: The supervisor itself.
     """
 
     supervisor: int
@@ -72,6 +78,8 @@ class Snapshot:
     stopping: bool
     processes: tuple[Process, ...]
     families: tuple[tuple[Family, tuple[Series, ...]], ...]
+    withdrawn: bool = False
+    own: Process | None = None
 
     @property
     def traffic(self) -> tuple[Process, ...]:
@@ -106,6 +114,8 @@ def take(board: Scoreboard) -> Snapshot:
             (family, tuple(_series(board, family, alive if family.resets else ever)))
             for family in board.layout.families
         ),
+        withdrawn=board.commands.withdrawn,
+        own=_process(board.own, now),
     )
 
 
@@ -119,6 +129,8 @@ def _process(slot: Slot, now: float) -> Process:
         connections=int(slot.connections),
         born=slot.born,
         text=slot.text.read(),
+        lag=slot.lag,
+        collections=tuple(slot.collections),
     )
 
 

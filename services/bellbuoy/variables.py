@@ -40,10 +40,12 @@ VARIABLES = frozenset(
         "BUOY_HOST",
         "BUOY_LOG_LEVEL",
         "BUOY_LOOP",
+        "BUOY_LOOP_BLOCKED_SECONDS",
         "BUOY_MAX_CONNECTIONS",
         "BUOY_MAX_CONNECTIONS_PER_PEER",
         "BUOY_POSTGRES_BIN",
         "BUOY_TRUSTED_PROXIES",
+        "BUOY_REVISION",
         "BUOY_WATCHDOG_SECONDS",
         "BUOY_WORKERS",
     }

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from aiohttp import hdrs, web
 
+from bellbuoy.host.controls import Controls
 from bellbuoy.host.exposition import SnapshotCollector, render
 from bellbuoy.host.guard import Guard, guarded
 from bellbuoy.host.probes import is_live, is_ready
@@ -45,7 +46,8 @@ class Admin:
         self._service = service
         self._watchdog = settings.watchdog_seconds
         self._board = board
-        self._collector = SnapshotCollector(service, self._take)
+        self._collector = SnapshotCollector(service, settings, self._take)
+        self._controls = Controls(board.commands, settings.log_level)
         self._guard = Guard(filter(None, settings.admin_names.split(",")), _token(settings))
 
     @asynccontextmanager
@@ -61,6 +63,7 @@ class Admin:
                 web.get("/metrics", self._metrics),
                 web.get("/tasks", self._tasks),
                 *page.routes(),
+                *self._controls.routes(),
             ]
         )
         # Its own requests are nobody's traffic.

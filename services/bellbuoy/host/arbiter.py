@@ -20,9 +20,11 @@ from gunicorn.errors import HaltServer
 from bellbuoy import timeouts
 from bellbuoy.host.families import DEATHS
 from bellbuoy.host.listeners import address
+from bellbuoy.host.loglevel import LogLevel
 from bellbuoy.host.plan import Plan
 from bellbuoy.host.respawn import Respawn
 from bellbuoy.host.socketfile import SocketFile
+from bellbuoy.host.vitals import show_collector
 from bellbuoy.host.worker import BOOT_ERROR, HELD_SIGNALS, Worker
 from bellbuoy.lifecycle import State
 from bellbuoy.taskmetrics import settle
@@ -67,6 +69,7 @@ class Arbiter(gunicorn.arbiter.Arbiter):
         self._socket_files = [SocketFile.of(plan.listener), SocketFile.of(plan.admin_listener)]
         self._respawn = Respawn()
         self._instruments = plan.board.own.instruments()
+        self._level = LogLevel(plan.board.commands, plan.settings.log_level)
         plan.board.supervisor = os.getpid()
 
     def handle_term(self) -> None:
@@ -164,6 +167,8 @@ class Arbiter(gunicorn.arbiter.Arbiter):
 
     def _beat(self) -> None:
         self.plan.board.beat = time.monotonic()
+        self._level.follow()
+        show_collector(self.plan.board.own)
         self._instruments.flush()
 
 

@@ -4,14 +4,18 @@ import platform
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 import bellbuoy
+from bellbuoy.host.loop import loop_version
+from bellbuoy.host.probes import is_ready
+from bellbuoy.host.processmetrics import process_metrics
 from bellbuoy.metrics import Family
+from bellbuoy.settings import HostSettings
 from bellbuoy.snapshot import Series, Snapshot
 
 
@@ -20,35 +24,44 @@ class SnapshotCollector(Collector):
 
     Args:
         service: The service's name, for ``bellbuoy_build_info``.
+        settings: The host's settings, for what runs.
         take: Returns the snapshot.
     """
 
-    def __init__(self, service: str, take: Callable[[], Snapshot]) -> None:
+    def __init__(self, service: str, settings: HostSettings, take: Callable[[], Snapshot]) -> None:
         """Collect nothing yet."""
         self._service = service
+        self._settings = settings
         self._take = take
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family."""
         snapshot = self._take()
         yield self._build_info()
+        yield self._loop_info()
+        yield _flag("bellbuoy_ready", "1 while traffic should be sent here.", is_ready(snapshot))
+        yield _flag("bellbuoy_shutting_down", "1 once told to stop.", snapshot.stopping)
         yield _workers(snapshot)
         for family, series in snapshot.families:
             yield _metric(family, series)
-        yield from _processes(snapshot)
+        yield from process_metrics(snapshot)
 
     def describe(self) -> Iterable[Metric]:
         """Name nothing in advance: the families are the snapshot's."""
         return ()
 
     def _build_info(self) -> Metric:
-        info = GaugeMetricFamily(
+        return _info(
             "bellbuoy_build_info",
-            "Always 1; the labels say what runs.",
-            labels=("service", "version", "python_version"),
+            service=self._service,
+            version=bellbuoy.__version__,
+            revision=self._settings.revision,
+            python_version=platform.python_version(),
         )
-        info.add_metric((self._service, bellbuoy.__version__, platform.python_version()), 1)
-        return info
+
+    def _loop_info(self) -> Metric:
+        loop = self._settings.loop
+        return _info("asyncio_loop_info", implementation=loop, version=loop_version(loop))
 
 
 def render(collector: SnapshotCollector, accept: str) -> tuple[bytes, str]:
@@ -57,6 +70,16 @@ def render(collector: SnapshotCollector, accept: str) -> tuple[bytes, str]:
     registry.register(collector)
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
+
+
+def _info(name: str, **labels: str) -> Metric:
+    info = GaugeMetricFamily(name, "Always 1; the labels say what runs.", labels=tuple(labels))
+    info.add_metric(tuple(labels.values()), 1)
+    return info
+
+
+def _flag(name: str, meaning: str, value: bool) -> Metric:  # noqa: FBT001 - the sample
+    return GaugeMetricFamily(name, meaning, value=float(value))
 
 
 def _metric(family: Family, series: Iterable[Series]) -> Metric:
@@ -86,26 +109,3 @@ def _workers(snapshot: Snapshot) -> Metric:
     for state in ("starting", "ready", "draining", "stopped"):
         metric.add_metric((state,), states.count(state))
     return metric
-
-
-def _processes(snapshot: Snapshot) -> Iterator[Metric]:
-    """Yield prometheus_client's ``process_*`` families, with a label for each process."""
-    merged: dict[str, Metric] = {}
-    for label, pid in _labelled(snapshot):
-        for metric in _process_collector(pid).collect():
-            family = merged.setdefault(
-                metric.name, Metric(metric.name, metric.documentation, metric.type)
-            )
-            for sample in metric.samples:
-                family.add_sample(sample.name, {"process": label}, sample.value)
-    yield from merged.values()
-
-
-def _labelled(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
-    yield "supervisor", snapshot.supervisor
-    for process in snapshot.processes:
-        yield ("admin" if process.admin else f"worker-{process.slot}"), process.pid
-
-
-def _process_collector(pid: int) -> ProcessCollector:
-    return ProcessCollector(pid=lambda: pid, registry=None)

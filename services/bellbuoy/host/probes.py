@@ -23,7 +23,11 @@ def is_live(snapshot: Snapshot, watchdog: float) -> bool:
 
 
 def is_ready(snapshot: Snapshot) -> bool:
-    """Return whether traffic should be sent here: a worker is ready and its loop turns."""
-    return not snapshot.stopping and any(
+    """Return whether traffic should be sent here: a worker is ready and its loop turns.
+
+    An operator may say no (``PUT /readiness``); it does not follow that anything is wrong.
+    """
+    open_to_traffic = not snapshot.stopping and not snapshot.withdrawn
+    return open_to_traffic and any(
         process.state is State.READY and process.beat_age <= FRESH for process in snapshot.traffic
     )

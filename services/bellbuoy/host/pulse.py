@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from bellbuoy.host.vitals import Vitals
 from bellbuoy.inspector import oldest
 from bellbuoy.instruments import Instruments
 from bellbuoy.monitor import AsyncMonitor
-from bellbuoy.scoreboard import Slot
 from bellbuoy.taskview import WorkerText
 
 INTERVAL = 0.1
@@ -26,8 +26,11 @@ CALM = 0.5
 class Pulse:
     """Beats while the loop turns; a blocked loop has none, and that is the point.
 
+    Attributes:
+        interval: Seconds between two beats.
+
     Args:
-        slot: Where to beat.
+        vitals: What is measured at each beat; its slot is where to beat.
         instruments: What to publish.
         monitor: Whose last errors and oldest tasks to show.
         supervisor: The process that forked this one.
@@ -38,7 +41,7 @@ class Pulse:
 
     def __init__(
         self,
-        slot: Slot,
+        vitals: Vitals,
         instruments: Instruments,
         monitor: AsyncMonitor,
         supervisor: int,
@@ -47,9 +50,10 @@ class Pulse:
         interval: float = INTERVAL,
     ) -> None:
         """Beat for the first time; the next time is an interval from now."""
-        self._interval = interval
+        self.interval = interval
         self._slow = max(1, round(SLOW / interval))
-        self._slot = slot
+        self._slot = vitals.slot
+        self._vitals = vitals
         self._instruments = instruments
         self._monitor = monitor
         self._notify = notify
@@ -57,6 +61,7 @@ class Pulse:
         self._supervisor = supervisor
         self._count = 0
         self._loop = asyncio.get_running_loop()
+        self._due = time.monotonic()
         self._beat()
 
     def stop(self) -> None:
@@ -65,15 +70,18 @@ class Pulse:
         self._instruments.flush()
 
     def _beat(self) -> None:
-        self._slot.beat = time.monotonic()
+        now = self._slot.beat = time.monotonic()
+        self._vitals.late(now - self._due)
         self._instruments.flush()
         if self._count % self._slow == 0:
             self._notify()
+            self._vitals.each_second()
             self._show()
             if os.getppid() != self._supervisor:
                 self._orphaned()
         self._count += 1
-        self._timer = self._loop.call_later(self._interval, self._beat)
+        self._due = time.monotonic() + self.interval
+        self._timer = self._loop.call_later(self.interval, self._beat)
 
     def _show(self) -> None:
         running = oldest(self._monitor)

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,14 @@ import structlog
 
 from bellbuoy import logs, timeouts
 from bellbuoy.host.acceptor import Acceptor, Caps, connection_cap
+from bellbuoy.host.blockage import Blockage
 from bellbuoy.host.drain import drain
+from bellbuoy.host.loglevel import LogLevel
 from bellbuoy.host.loop import loop_factory
 from bellbuoy.host.pulse import CALM, INTERVAL, Pulse
 from bellbuoy.host.service import Server, Service
 from bellbuoy.host.service import Worker as Share
+from bellbuoy.host.vitals import Unhandled, Vitals
 from bellbuoy.instruments import Instruments
 from bellbuoy.lifecycle import State
 from bellbuoy.monitor import AsyncMonitor
@@ -78,16 +82,16 @@ class Worker(gunicorn.workers.base.Worker):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
         instruments, monitor = self._instruments(), AsyncMonitor()
         TaskExport(monitor, instruments)
+        loop.set_exception_handler(Unhandled(instruments))
 
         def orphaned() -> None:
             stop.set()
             hurry.set()
 
-        supervisor = int(self.plan.board.supervisor)
-        interval = CALM if self.slot.admin else INTERVAL
-        pulse = Pulse(self.slot, instruments, monitor, supervisor, self.notify, orphaned, interval)
+        pulse = self._pulse(instruments, monitor, orphaned)
         try:
-            clean = await self._serve(Share(instruments, monitor), stop, hurry)
+            with self._blockage(pulse.interval):
+                clean = await self._serve(Share(instruments, monitor), stop, hurry)
         except Exception:  # noqa: BLE001 - the exit code and the log are all that is left to do
             _log.exception("worker failed")
             return BOOT_ERROR
@@ -102,6 +106,25 @@ class Worker(gunicorn.workers.base.Worker):
             _log.warning("left without tasks that swallowed their cancellation")
             os._exit(0)  # the loop would wait for them as it closes
         return 0
+
+    def _pulse(
+        self, instruments: Instruments, monitor: AsyncMonitor, orphaned: Callable[[], None]
+    ) -> Pulse:
+        board, settings = self.plan.board, self.plan.settings
+        instruments.before_flush(LogLevel(board.commands, settings.log_level).follow)
+        return Pulse(
+            Vitals(self.slot, instruments, settings.loop_blocked_seconds),
+            instruments,
+            monitor,
+            int(board.supervisor),
+            self.notify,
+            orphaned,
+            CALM if self.slot.admin else INTERVAL,
+        )
+
+    def _blockage(self, interval: float) -> Blockage:
+        threshold = self.plan.settings.loop_blocked_seconds
+        return Blockage(lambda: self.slot.beat, interval, threshold)
 
     def _instruments(self) -> Instruments:
         # The admin process carries no traffic: what it counts is nobody's business.

@@ -9,6 +9,7 @@ import pytest
 from bellbuoy.host import pulse as module
 from bellbuoy.host.families import FAMILIES
 from bellbuoy.host.pulse import Pulse
+from bellbuoy.host.vitals import Vitals
 from bellbuoy.inspector import RunningTask
 from bellbuoy.instruments import Instruments
 from bellbuoy.monitor import AsyncMonitor
@@ -30,7 +31,7 @@ class Bench:
         self.instruments: Instruments = self.slot.instruments()
         self.instruments.before_flush(self._flushed)
         self.pulse = Pulse(
-            self.slot,
+            Vitals(self.slot, self.instruments, threshold=1.0),
             self.instruments,
             self.monitor,
             os.getppid() if supervisor is None else supervisor,

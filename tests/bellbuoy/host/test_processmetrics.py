@@ -1,0 +1,86 @@
+"""Every process of a container has its own numbers, under the names that everybody knows."""
+
+import gc
+import os
+
+import psutil
+import pytest
+from prometheus_client import Metric
+
+from bellbuoy.host.processmetrics import process_metrics
+from bellbuoy.host.vitals import show_collector
+from bellbuoy.lifecycle import State
+from bellbuoy.scoreboard import Scoreboard
+from bellbuoy.snapshot import take
+
+EVERYBODY = ("supervisor", "admin", "worker-1")
+
+
+@pytest.fixture
+def board() -> Scoreboard:
+    """A supervisor, an admin process and a traffic worker, all of them us."""
+    board = Scoreboard((), 4)
+    board.supervisor = os.getpid()
+    for slot, admin in zip(board.workers, (True, False), strict=False):
+        slot.take(admin=admin)
+        slot.pid = os.getpid()
+        slot.step(State.READY)
+    return board
+
+
+def scrape(board: Scoreboard) -> dict[str, Metric]:
+    """Return the families by name."""
+    return {metric.name: metric for metric in process_metrics(take(board))}
+
+
+def by_process(metric: Metric) -> dict[str, float]:
+    """Return the values of a family with that label alone."""
+    return {sample.labels["process"]: sample.value for sample in metric.samples}
+
+
+def test_what_the_kernel_tells_is_true_for_each_process(board: Scoreboard) -> None:
+    """As another library reads it."""
+    families = scrape(board)
+    us = psutil.Process()
+    assert tuple(by_process(families["process_open_fds"])) == EVERYBODY
+    for name, value, tolerance in (
+        ("process_resident_memory_bytes", us.memory_info().rss, 0.2),
+        ("process_virtual_memory_bytes", us.memory_info().vms, 0.2),
+        ("process_start_time_seconds", us.create_time(), 1e-8),
+        ("process_cpu_seconds", sum(us.cpu_times()[:2]), 0.2),
+        ("process_max_fds", us.rlimit(psutil.RLIMIT_NOFILE)[0], 0),
+    ):
+        expected = dict.fromkeys(EVERYBODY, pytest.approx(value, rel=tolerance))
+        assert by_process(families[name]) == expected, name
+
+
+def test_each_process_tells_what_its_own_collector_did(board: Scoreboard) -> None:
+    """One that has not told yet is at zero."""
+    gc.collect()
+    show_collector(board.workers[1])
+    collections = scrape(board)["python_gc_collections"]
+    told = {tuple(sample.labels.values()): sample.value for sample in collections.samples}
+    assert len(told) == len(EVERYBODY) * 3
+    assert told["worker-1", "2"] >= 1
+    assert told["admin", "2"] == told["supervisor", "2"] == 0
+
+
+def test_a_new_process_in_a_slot_starts_at_zero(board: Scoreboard) -> None:
+    """As process_cpu_seconds_total does; Prometheus knows resets."""
+    slot = board.workers[1]
+    show_collector(slot)
+    slot.free(slot.load())
+    slot.take(admin=False)
+    assert not any(slot.collections)
+
+
+def test_a_process_that_is_gone_has_no_numbers(board: Scoreboard) -> None:
+    """It died a moment ago."""
+    board.workers[1].pid = 2**22 + 1  # beyond the largest there can be
+    assert "worker-1" not in by_process(scrape(board)["process_open_fds"])
+
+
+def test_it_says_which_python_runs(board: Scoreboard) -> None:
+    """It is the same for all processes."""
+    (sample,) = scrape(board)["python_info"].samples
+    assert sample.labels["implementation"] == "CPython"

@@ -1,0 +1,67 @@
+"""A blocked event loop is seen: its lag in the metrics, what blocks it in the log."""
+
+import http.client
+import threading
+
+import pytest
+
+from tests.program import Program, loop, running
+from tests.waiting import eventually
+
+__all__ = ["loop"]
+
+pytestmark = pytest.mark.slow
+
+
+def ask(program: Program, path: str) -> int:
+    """Return the status of one request."""
+    connection = http.client.HTTPConnection(*program.address, timeout=20)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_what_blocks_a_loop_is_logged_once_while_it_does(loop: str) -> None:
+    """The stack names the line; the second blockage is another incident."""
+    with running("web", {"BUOY_LOOP": loop, "BUOY_LOOP_BLOCKED_SECONDS": "0.3"}) as program:
+        program.await_workers(1)
+        blocking = threading.Thread(target=ask, args=(program, "/block?seconds=2"))
+        blocking.start()
+        event = program.event("event loop blocked")
+        assert blocking.is_alive(), "it was told only afterwards"
+        assert "time.sleep" in event["stack"]
+        assert event["worker"] >= 0
+        blocking.join()
+        assert program.event("event loop was blocked")["seconds"] > 1
+        assert stacks(program) == 1
+        ask(program, "/block?seconds=1")
+        eventually(lambda: stacks(program) == 2)
+        eventually(lambda: program.metrics().value("asyncio_loop_blocked_total") >= 2)
+
+
+def stacks(program: Program) -> int:
+    """Return how often a blocking line was told; a slow machine stalls elsewhere, too."""
+    events = program.logged("event loop blocked")
+    return sum("time.sleep" in event["stack"] for event in events)
+
+
+def test_lag_is_measured_when_nothing_happens(loop: str) -> None:
+    """About ten times a second in each worker; tasks and collections are told, too."""
+    with running("web", {"BUOY_LOOP": loop, "BUOY_WORKERS": "2"}) as program:
+        program.await_workers(2)
+        eventually(lambda: program.metrics().value("asyncio_loop_lag_seconds_count") >= 10)
+        metrics = program.metrics()
+        assert metrics.value("asyncio_loop_info", implementation=loop) == 1
+        assert metrics.value("asyncio_tasks") >= 2
+        collecting = {
+            dict(labels)["process"]
+            for (name, labels), value in metrics.items()
+            if name == "python_gc_collections_total" and value > 0
+        }
+        assert collecting == {
+            "supervisor",
+            "admin",
+            *(f"worker-{event['worker']}" for event in program.logged("serving", admin=False)),
+        }
