@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bellbuoy import tokens
 from bench.api.postgres import Postgres
 from bench.echo.contestants import SERVICES, Contestant
 
@@ -58,21 +59,22 @@ def entries(build: Path, postgres: Postgres) -> dict[str, Entry]:
 
 def ours(build: Path, postgres: Postgres, name: str = OURS, loop: str = "uvloop") -> Entry:
     """Return the api with one worker: its supervisor and its admin process are measured, too."""
-    token = build / "api.token"
-    token.write_text("a token for the bench\n")
+    token, file = "a token for the bench", build / "api.tokens"
+    issued = tokens.issue("bench", token, ("users:read", "users:write"))
+    tokens.write(file, tokens.Tokens((issued,)))
     environment = {
         **postgres.environ(),
         "PYTHONPATH": str(SERVICES),
         "BUOY_API_PORT": "PORT",
         "BUOY_API_ADMIN_PORT": "0",
-        "BUOY_API_TOKEN_FILE": str(token),
+        "BUOY_API_TOKENS_FILE": str(file),
         "BUOY_DB_POOL_SIZE": str(POOL_SIZE),
         "BUOY_WORKERS": "1",
         "BUOY_LOOP": loop,
         "BUOY_LOG_LEVEL": "warning",
     }
     command = (sys.executable, "-m", "api")
-    bearer = {"Authorization": f"Bearer {token.read_text().strip()}"}
+    bearer = {"Authorization": f"Bearer {token}"}
     return Entry(Contestant(name, command, environment), bearer)
 
 
