@@ -35,8 +35,8 @@ def test_a_moment_tells_all_that_the_page_shows() -> None:
 def test_the_past_has_as_many_values_as_moments() -> None:
     """For each line of each chart, in columns."""
     stage, history = Stage(HTTP), History()
+    interval = stage.interval()
     for _ in range(3):
-        interval = stage.interval()
         add(history, interval)
     told = json.loads(past("web", charts(interval), history))
     assert told["service"] == "web"
