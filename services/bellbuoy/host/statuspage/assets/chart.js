@@ -100,7 +100,7 @@ export class Chart {
         y: { range: (_, __, most) => [0, ceiling(most, this.legend.unit)] },
       },
       axes: [
-        { ...axis, size: 22, gap: 4, space: 64, incrs: [60], values: (_, marks) => marks.map(minute) },
+        { ...axis, size: 22, gap: 4, space: 44, incrs: [60], values: (_, marks) => marks.map(minute) },
         {
           ...axis,
           size: 52,

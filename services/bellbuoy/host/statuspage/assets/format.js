@@ -59,7 +59,7 @@ export function brief(value) {
 
 /** The mark of an axis: a number of few digits, without zeros that say nothing. */
 export function tick(format) {
-  return (value) => (value ? format(value).replace(/\.0+(?=\D)|(\.\d*?[1-9])0+(?=\D)/, "$1") : "0");
+  return (value) => (value ? format(value).replace(/\.0+(?!\d)|(\.\d*?[1-9])0+(?!\d)/, "$1") : "0");
 }
 
 /** An age with tenths while it is short enough for them to matter. */
