@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from bellbuoy.host.probes import FRESH
 from bellbuoy.host.statuspage.finding import Finding, worst_first
 from bellbuoy.host.statuspage.interval import Interval
+from bellbuoy.host.statuspage.summary import count
 from bellbuoy.lifecycle import State
 from bellbuoy.snapshot import Process
 
@@ -29,24 +30,6 @@ def judge(interval: Interval) -> list[Finding]:
     """Return what is not as it should be, worst first."""
     found = [finding for rule in _RULES for finding in rule(interval)]
     return worst_first(found, lambda finding: finding.level)
-
-
-def calm(interval: Interval) -> str:
-    """Return in a sentence what is well, for when nothing is wrong."""
-    ready = len(_in(interval, State.READY))
-    text = f"{_count(ready, 'worker')} {'is' if ready == 1 else 'are'} ready"
-    return f"{text}, PostgreSQL answers." if interval.has("db_up") else f"{text}."
-
-
-def load(interval: Interval) -> str:
-    """Return in a sentence how much is going on."""
-    if interval.has("http_requests_total"):
-        p99 = interval.percentile("http_request_duration_seconds", 0.99)
-        text = f"{interval.rate('http_requests_total'):,.0f} requests a second"
-        return f"{text}, 99 % of them answered within {p99 * 1000:,.0f} ms." if p99 else f"{text}."
-    if interval.has("echo_messages_total"):
-        return f"{interval.rate('echo_messages_total'):,.0f} messages a second."
-    return f"{_count(int(interval.value('bellbuoy_connections_active')), 'connection')} open."
 
 
 def _supervisor(interval: Interval) -> Iterator[Finding]:
@@ -70,7 +53,7 @@ def _stopping(interval: Interval) -> Iterator[Finding]:
         "draining",
         "warn",
         "Draining: the service was told to stop",
-        f"{_count(left, 'connection')} left. What was accepted is finished; clients are told to go "
+        f"{count(left, 'connection')} left. What was accepted is finished; clients are told to go "
         "elsewhere.",
         "Nothing to do if you stopped it. It ends within BUOY_DRAIN_TIMEOUT_SECONDS.",
     )
@@ -129,7 +112,7 @@ def _blocked(interval: Interval) -> Iterator[Finding]:
         f"{'Every worker is blocked' if everybody else f'{names} blocked'}: no sign of life",
         "Nobody is answered."
         if everybody
-        else f"{_count(held, 'connection')} wait there; the other workers serve.",
+        else f"{count(held, 'connection')} wait there; the other workers serve.",
         "Something holds the event loop: the log names it (worker blocked, loop blocked). "
         "The watchdog kills and replaces the worker.",
         max(process.beat_age for process in blocked),
@@ -139,8 +122,8 @@ def _blocked(interval: Interval) -> Iterator[Finding]:
 def _deaths(interval: Interval) -> Iterator[Finding]:
     gains = interval.gains("bellbuoy_worker_deaths_total")
     how = {labels["how"]: int(gain) for labels, gain in gains if gain}
-    count = sum(how.values())
-    if not count:
+    total = sum(how.values())
+    if not total:
         return
     words = {
         "signal": "killed by a signal",
@@ -150,10 +133,10 @@ def _deaths(interval: Interval) -> Iterator[Finding]:
     causes = ", ".join(words.get(each, each) for each in how)
     yield Finding(
         "deaths",
-        "bad" if count >= RESTLESS else "warn",
-        f"{'A worker' if count == 1 else f'{count} workers'} died: {causes}",
+        "bad" if total >= RESTLESS else "warn",
+        f"{'A worker' if total == 1 else f'{total} workers'} died: {causes}",
         "Its connections were cut, what it had in hand is counted as lost; the others go on."
-        if count < RESTLESS
+        if total < RESTLESS
         else "Workers keep dying: clients lose connections again and again.",
         "It was replaced. After `kill -9` or out of memory the kernel's log knows more; "
         "otherwise ours does.",
@@ -240,13 +223,13 @@ def _pool(interval: Interval) -> Iterator[Finding]:
 
 
 def _bugs(interval: Interval) -> Iterator[Finding]:
-    count = interval.gained("http_exceptions_total")
-    if count:
+    bugs = interval.gained("http_exceptions_total")
+    if bugs:
         yield Finding(
             "bugs",
             "bad",
             "Requests meet a bug of ours",
-            f"{_count(int(count), 'request')} answered with 500 in the last "
+            f"{count(int(bugs), 'request')} answered with 500 in the last "
             f"{interval.seconds:.0f} s.",
             "The log: `request failed`, with the request id and the traceback.",
         )
@@ -290,10 +273,6 @@ def _age(interval: Interval, process: Process) -> float:
 def _names(processes: list[Process]) -> str:
     numbers = ", ".join(str(process.slot) for process in processes)
     return f"Worker {numbers} is" if len(processes) == 1 else f"Workers {numbers} are"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _rate(rate: float) -> str:

@@ -15,6 +15,7 @@ from bellbuoy.host.statuspage.charts import Chart, charts, limits
 from bellbuoy.host.statuspage.finding import Level
 from bellbuoy.host.statuspage.history import SAMPLES, History, Incident, Values
 from bellbuoy.host.statuspage.interval import Interval
+from bellbuoy.host.statuspage.summary import calm, load
 from bellbuoy.host.statuspage.tables import (
     Number,
     ProcessRow,
@@ -28,7 +29,6 @@ from bellbuoy.host.statuspage.tables import (
     running,
     tasks,
 )
-from bellbuoy.host.statuspage.verdict import calm, load
 from bellbuoy.taskview import view
 
 SPARK = 60

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bellbuoy import timeouts
+from bellbuoy.host.web.problem import Problem, unavailable
 
 SWEEP = 0.25
 """Seconds between two looks, and so the most by which a deadline is late."""
@@ -41,7 +42,7 @@ class Traffic:
         # In the order of their start, because that is the order of insertion.
         self._started: dict[_Task, float] = {}
         self._streams: set[_Task] = set()
-        self._expired: set[_Task] = set()
+        self._ended: dict[_Task, Problem] = {}
 
     @property
     def in_flight(self) -> int:
@@ -63,16 +64,22 @@ class Traffic:
         self._started.pop(task, None)
         self._streams.discard(task)
         # It swallowed its cancellation: the connection's next request has the same task.
-        self.overran(task)
+        if self._ended:
+            self.verdict(task)
 
-    def overran(self, task: _Task) -> bool:
-        """Return, once, whether ``task`` was cancelled for overrunning its deadline."""
-        if task not in self._expired:
-            return False
-        self._expired.discard(task)
-        # The cancellation ends here: what writes the answer must not meet it.
-        task.uncancel()
-        return True
+    def end(self, task: _Task, problem: Problem) -> None:
+        """Cancel a request, once, and have it answered with ``problem``."""
+        if task in self._started and task not in self._ended:
+            self._ended[task] = problem
+            task.cancel()
+
+    def verdict(self, task: _Task) -> Problem | None:
+        """Return, once, what ``task`` was cancelled for; ``None`` if somebody else did it."""
+        problem = self._ended.pop(task, None)
+        if problem is not None:
+            # The cancellation ends here: what writes the answer must not meet it.
+            task.uncancel()
+        return problem
 
     def expire(self) -> None:
         """Cancel every request that is past its deadline, once each."""
@@ -80,9 +87,7 @@ class Traffic:
         for task, started in self._started.items():
             if started > limit:
                 break
-            if task not in self._expired:
-                self._expired.add(task)
-                task.cancel()
+            self.end(task, unavailable("The answer took too long.", 1.0))
 
     def cancel(self) -> None:
         """Cancel every request."""
