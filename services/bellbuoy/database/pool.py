@@ -14,6 +14,7 @@ from typing import Self, TypeVar, cast
 
 import asyncpg
 
+from bellbuoy.batching import Batcher
 from bellbuoy.database import schema
 from bellbuoy.database.access import UNREACHABLE, Access
 from bellbuoy.database.availability import Availability, State
@@ -23,7 +24,7 @@ from bellbuoy.database.measures import SCHEMA_READ, Measures
 from bellbuoy.database.schema import Schema
 from bellbuoy.database.session import connect_arguments
 from bellbuoy.database.settings import DatabaseSettings
-from bellbuoy.database.transaction import Step, Transaction
+from bellbuoy.database.transaction import Statement, Step, Transaction
 from bellbuoy.database.watch import Watch
 from bellbuoy.database.writes import Writes
 from bellbuoy.errors import (
@@ -92,6 +93,7 @@ class DatabasePool:
         )
         self._writes = Writes(monitor)
         self._instruments = instruments
+        self._batchers: list[Batcher[int, asyncpg.Record]] = []
 
     async def __aenter__(self) -> Self:
         """Begin to watch PostgreSQL; connections are opened when they are needed."""
@@ -107,6 +109,8 @@ class DatabasePool:
         traceback: TracebackType | None,
     ) -> None:
         """Finish the writes, close every connection; bounded even when PostgreSQL is silent."""
+        for batcher in self._batchers:
+            await batcher.aclose()
         await self._writes.close()
         await self._watch.stop()
         await self._connections.close()
@@ -135,6 +139,21 @@ class DatabasePool:
         """Return the first row of a statement that reads, or ``None``; see :meth:`fetch`."""
         return await self._read(operation, lambda connection: connection.fetchrow(sql, *values))
 
+    def batcher(self, operation: str, sql: str) -> Batcher[int, asyncpg.Record]:
+        """Return what looks rows up by their id, those of one turn of the loop in one query.
+
+        Args:
+            operation: The query's name, one of those declared.
+            sql: It takes the ids as ``$1`` and returns a row for each that is there, the id first.
+        """
+
+        async def load(ids: Sequence[int]) -> dict[int, asyncpg.Record]:
+            return {row[0]: row for row in await self.fetch(operation, sql, ids)}
+
+        batcher = Batcher(load, accepts=_is_bigint, observe=self._measures.batch_keys.observe)
+        self._batchers.append(batcher)
+        return batcher
+
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
         """Do ``work`` in one transaction and return what it returned, committed.
 
@@ -159,6 +178,37 @@ class DatabasePool:
         Shutdown: closing the pool waits ``writes.FINISH`` seconds for it, then cuts it.
         """
         return await self._writes.run(operation, lambda: self._transact(operation, work))
+
+    async def write_row(self, operation: str, sql: str, *values: object) -> asyncpg.Record | None:
+        """Run one statement that writes and return its first row, committed.
+
+        A statement is a transaction of its own: one round trip to PostgreSQL, where :meth:`write`
+        takes two more for BEGIN and COMMIT. The price is that a connection that breaks under it
+        leaves the outcome unknown, where BEGIN would have found out in time.
+
+        Args:
+            operation: Its name, one of those declared.
+            sql: The statement, with ``$1`` for the first value.
+            values: What stands for ``$1`` and so on.
+
+        Raises:
+            Exception: As :meth:`write`.
+
+        Cancellation, shutdown: as :meth:`write`.
+        """
+        return await self._writes.run(operation, lambda: self._state(operation, sql, values))
+
+    async def _state(
+        self, operation: str, sql: str, values: tuple[object, ...]
+    ) -> asyncpg.Record | None:
+        """Run the statement, once."""
+        statement = Statement(sql, values)
+        try:
+            return await self._access.ask(operation, statement.run)
+        except FaultError as error:
+            if statement.is_unknown(error.fault):
+                raise OutcomeUnknown(operation, error.fault.sqlstate) from error.__cause__
+            raise self._translate(operation, error.fault) from error.__cause__
 
     async def _transact(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
         """Run the transaction, and once more if the connection was lost before BEGIN was done."""
@@ -232,3 +282,8 @@ class DatabasePool:
 
 def _always() -> bool:
     return True
+
+
+def _is_bigint(key: int) -> bool:
+    """Return whether the driver can send it; one that it cannot would fail its whole batch."""
+    return -1 << 63 <= key < 1 << 63
