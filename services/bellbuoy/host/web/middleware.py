@@ -8,7 +8,7 @@ of those costs as much as all of this, and aiohttp answers some requests before 
 """
 
 import asyncio
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -17,7 +17,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from bellbuoy.errors import Overloaded
 from bellbuoy.host.web.accesslog import AccessLog, Answered
 from bellbuoy.host.web.admission import METHODS, Inadmissible, admit, is_last
-from bellbuoy.host.web.answer import Connection, end, say_goodbye, sign
+from bellbuoy.host.web.answer import end, say_goodbye, sign
 from bellbuoy.host.web.bulkhead import Bulkhead, Handler
 from bellbuoy.host.web.identity import Identities, trace
 from bellbuoy.host.web.problem import Problem, translate
@@ -68,10 +68,11 @@ class Middleware:
         Cancellation: a request that overran a deadline is answered; any other cancellation goes
         on, and so a client that leaves ends what was done for it alone.
         """
-        task = cast("asyncio.Task[object]", asyncio.current_task())
+        task: Any = asyncio.current_task()  # there is one: it runs this
+        protocol: Any = request.protocol  # of a class of ours; a cast costs more than the rest
         request_id = self.identities.identify(request)
         start = self._traffic.enter(task)
-        cast("Connection", request.protocol).serving = task
+        protocol.serving = task
         try:
             admit(request)
             if self._bulkhead is not None and self._bulkhead.holds(request):
