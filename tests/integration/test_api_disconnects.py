@@ -87,9 +87,9 @@ async def test_a_write_whose_client_resets_is_done_or_not_done(
             after = await users(database)
             in_transaction = await backends(postgres, database, "idle in transaction")
             assert await backends(postgres, database) <= POOL
-            assert [
-                (await served.ask("/users", headers=AUTHORIZED)).status for _ in range(20)
-            ] == [200] * 20
+            assert [(await served.ask("/users", headers=AUTHORIZED)).status for _ in range(20)] == [
+                200
+            ] * 20
             assert served.bugs() == 0
     assert 0 < len(written) < WRITERS
     assert in_transaction == 0
@@ -131,7 +131,7 @@ async def counted(postgres: Server, database: Database, condition: str) -> int:
 async def until_quiet(served: Served, postgres: Server, database: Database) -> None:
     """Return once no request is in flight, and PostgreSQL works on nothing."""
     async with asyncio.timeout(20):
-        while served.server._traffic.in_flight or await counted(
+        while served.server._traffic.in_flight or await counted(  # noqa: ASYNC110 - another's
             postgres, database, "state <> 'idle'"
         ):
             await asyncio.sleep(0.02)
@@ -154,7 +154,7 @@ WAITING = "wait_event_type = 'Lock' AND state = 'active'"
 async def until_waiting(postgres: Server, database: Database, count: int) -> None:
     """Return once so many queries of the api wait for the lock."""
     async with asyncio.timeout(3):  # before the statement's own timeout ends them
-        while await counted(postgres, database, WAITING) != count:
+        while await counted(postgres, database, WAITING) != count:  # noqa: ASYNC110 - another's
             await asyncio.sleep(0.01)
 
 
