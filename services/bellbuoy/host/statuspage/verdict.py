@@ -204,15 +204,23 @@ def _full(interval: Interval) -> Iterator[Finding]:
 
 
 def _overload(interval: Interval) -> Iterator[Finding]:
-    rate = interval.rate("http_requests_rejected_total")
-    if rate:
+    name = "http_requests_rejected_total"
+    if rate := interval.rate(name, reason="full") + interval.rate(name, reason="late"):
         yield Finding(
             "overload",
-            "warn",
+            "bad",
             "Overload: requests are refused",
             f"{_rate(rate)} requests a second get an answer at once that says when to come back; "
             "the rest is served.",
-            "More replicas, or fewer requests; /metrics tells the reasons.",
+            "Slow statements or a busy worker (below), or more replicas.",
+        )
+    if rate := interval.rate(name, reason="rate"):
+        yield Finding(
+            "limited",
+            "note",
+            "Some clients come too often",
+            f"{_rate(rate)} requests a second are answered with 429; other clients notice nothing.",
+            "Nothing to do, unless the limit is too low for them: see the service's settings.",
         )
 
 

@@ -8,7 +8,8 @@ import pytest
 from bellbuoy.database.measures import ACQUIRE_TIMEOUTS, UP
 from bellbuoy.host.families import ACCEPT_PAUSES, DEATHS, REJECTED
 from bellbuoy.host.statuspage.verdict import blink, judge
-from bellbuoy.host.web.telemetry import REQUESTS
+from bellbuoy.host.web.telemetry import REASONS, REQUESTS
+from bellbuoy.host.web.telemetry import REJECTED as REJECTED_REQUESTS
 from bellbuoy.lifecycle import State
 from bellbuoy.snapshot import take
 from tests.bellbuoy.host.statuspage.stage import DATABASE, HTTP, Stage
@@ -177,6 +178,19 @@ def test_what_is_refused_is_told_with_its_rate() -> None:
         "The database pool is exhausted",
     ]
     assert found[0].meaning.startswith("1,200 clients a second")
+
+
+def test_overload_is_ours_and_haste_is_the_clients() -> None:
+    """Who is slow or silent is nobody's trouble."""
+    stage = api()
+    for reason in REASONS:
+        stage.counts[0].counter(REJECTED_REQUESTS, reason=reason).inc(4)
+    found = judge(stage.interval())
+    assert [(each.level, each.what) for each in found] == [
+        ("bad", "Overload: requests are refused"),
+        ("note", "Some clients come too often"),
+    ]
+    assert found[0].meaning.startswith("8 requests a second")
 
 
 def test_a_client_that_is_refused_for_its_own_sake_is_no_trouble_of_ours() -> None:
