@@ -53,6 +53,10 @@ bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=monitor is ben
 bench-echo: $(VENV)/dev.txt ## Measure the echo service beside its peers; takes about six minutes
 	@PYTHONPATH=services $(PY) -m bench.echo $(ARGS)
 
+.PHONY: bench-api
+bench-api: $(VENV)/dev.txt ## Measure the api beside its peers; takes about six minutes, needs wrk
+	@PYTHONPATH=services $(PY) -m bench.api $(ARGS)
+
 # Containers. COMPOSE_PROFILES=observability adds Prometheus and Grafana to what `make up` starts;
 # the other commands know them anyway.
 COMPOSE := docker compose
@@ -103,7 +107,7 @@ k8s-secrets: secrets ## Make the namespace and the Secrets that the cluster has 
 	@kubectl get namespace bellbuoy --ignore-not-found --output=name | grep -q . \
 		|| kubectl apply --filename=k8s/base/namespace.yaml
 	@$(call K8S_SECRET,bellbuoy-database,postgres.password owner.password app.password metrics.password)
-	@$(call K8S_SECRET,bellbuoy-api,api.token)
+	@$(call K8S_SECRET,bellbuoy-api,api.tokens)
 
 .PHONY: k8s-apply
 k8s-apply: ## Bring the cluster to OVERLAY (dev, production), migrate, wait until it serves

@@ -62,6 +62,8 @@ class Proxy:
             while data := await reader.read(65536):
                 record += data
                 await self._flowing.wait()
+                if writer.is_closing():  # cut meanwhile
+                    break
                 writer.write(data)
                 await writer.drain()
         self._writers.discard(writer)

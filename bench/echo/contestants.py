@@ -17,11 +17,11 @@ SERVICES = HERE.parents[1] / "services"
 
 @dataclass(frozen=True)
 class Contestant:
-    """One echo server.
+    """One server that is compared.
 
     Args:
         name: What the table calls it.
-        command: How to start it; the port comes last.
+        command: How to start it; the port comes last, unless the environment has it.
         environment: Further environment variables, in which ``PORT`` is replaced.
     """
 
@@ -90,7 +90,7 @@ def running(contestant: Contestant, core: int | None) -> Iterator[Running]:
         **os.environ,
         **{k: v.replace("PORT", str(port)) for k, v in contestant.environment.items()},
     }
-    arguments = () if contestant.environment.get("BUOY_ECHO_PORT") else (str(port),)
+    arguments = () if "PORT" in contestant.environment.values() else (str(port),)
     pin = ("taskset", "-c", str(core)) if core is not None else ()
     process = subprocess.Popen(  # noqa: S603
         [*pin, *contestant.command, *arguments], env=environment, stdout=subprocess.DEVNULL

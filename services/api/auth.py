@@ -1,60 +1,59 @@
-"""Authentication: a bearer token (RFC 6750), compared without telling how much of it is right."""
+"""Authentication: whose bearer token (RFC 6750) a request carries, and what it opens."""
 
-import functools
-import hashlib
-import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from bellbuoy.host.web import Problem
+from bellbuoy.tokens import Token
+from bellbuoy.tokenwatch import TokenWatch
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+READ = "users:read"
+WRITE = "users:write"
 
 _CHALLENGE = 'Bearer realm="bellbuoy"'
 
 
 class Gate:
-    """Lets requests with the token through.
+    """Lets requests with a token of the right scope through.
 
     Args:
-        token: The secret; only its digest is kept.
+        tokens: Who is known.
     """
 
-    def __init__(self, token: str) -> None:
-        """Keep the digest."""
-        self._digest = _digest(token)
+    def __init__(self, tokens: TokenWatch) -> None:
+        """Ask ``tokens``."""
+        self._find = tokens.find
 
-    def protect(self, handler: Handler) -> Handler:
-        """Return ``handler`` behind the gate."""
+    def admit(self, request: web.Request, scope: str) -> Token:
+        """Return the token that a request came with.
 
-        @functools.wraps(handler)
-        async def guarded(request: web.Request) -> web.StreamResponse:
-            self.check(request.headers.getall("Authorization", ()))
-            return await handler(request)
+        Raises:
+            Problem: 401 with the challenge, 403 when the token lacks ``scope``.
+        """
+        token = self.identify(request.headers.getall("Authorization", ()))
+        if scope not in token.scopes:
+            error = f', error="insufficient_scope", scope="{scope}"'
+            raise Problem(
+                403, f"The token lacks the scope {scope}.", {"WWW-Authenticate": _CHALLENGE + error}
+            )
+        return token
 
-        return guarded
-
-    def check(self, credentials: "tuple[str, ...] | list[str]") -> None:
-        """Return if a request's ``Authorization`` fields are one, with the token.
+    def identify(self, credentials: Sequence[str]) -> Token:
+        """Return the token that a request's ``Authorization`` fields are one of.
 
         Raises:
             Problem: 401 with the challenge.
         """
         if not credentials:
             raise _unauthorized("This route takes a bearer token.")
-        scheme, _, token = credentials[0].partition(" ")
+        scheme, _, given = credentials[0].partition(" ")
         if len(credentials) > 1 or scheme.lower() != "bearer":
             raise _unauthorized("This route takes one bearer token.", ', error="invalid_request"')
-        # Digests have one length: comparing them takes the same time however the guess begins
-        # and however long it is.
-        if not hmac.compare_digest(_digest(token.strip(" ")), self._digest):
+        token = self._find(given.strip(" "))
+        if token is None:
             raise _unauthorized("The token is not valid.", ', error="invalid_token"')
-
-
-def _digest(token: str) -> bytes:
-    # What is no UTF-8 came as surrogates.
-    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+        return token
 
 
 def _unauthorized(detail: str, error: str = "") -> Problem:

@@ -13,6 +13,7 @@ from bellbuoy.database import DatabasePool, families
 from bellbuoy.host import Worker, web
 from bellbuoy.metrics import Family
 from bellbuoy.settings import read_secret
+from bellbuoy.tokenwatch import TokenWatch
 
 
 class ApiService:
@@ -32,7 +33,7 @@ class ApiService:
     def __init__(self, settings: ApiSettings) -> None:
         """Read the secrets; open nothing yet."""
         self._settings = settings
-        self._gate = Gate(read_secret("BUOY_API_TOKEN_FILE", settings.api_token_file))
+        self._gate = Gate(TokenWatch("BUOY_API_TOKENS_FILE", settings.api_tokens_file))
         read_secret("BUOY_DB_PASSWORD_FILE", settings.db_password_file)
         self._schema = schema.migrations().latest
 
@@ -41,8 +42,8 @@ class ApiService:
         """Open the api in a worker; PostgreSQL need not be there."""
         traffic = web.Traffic()
         async with self._database(worker) as database:
-            users = UserRoutes(Users(database, worker.monitor))
-            app = application(Status(traffic), users, self._gate)
+            users = UserRoutes(Users(database, worker.monitor), self._gate)
+            app = application(Status(traffic), users)
             async with web.serve(app, worker.instruments, traffic, database.compatible) as server:
                 yield server
 

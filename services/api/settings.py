@@ -15,9 +15,12 @@ from bellbuoy.settings import ApiPorts, HostSettings, LogSettings
 class ApiSettings(HostSettings, ApiPorts, WebSettings, DatabaseSettings):
     """What ``python -m api`` understands."""
 
-    api_token_file: Annotated[
+    api_tokens_file: Annotated[
         Path,
-        Meta(description="File with the bearer token that the users routes ask for."),
+        Meta(
+            description="File with the hashes of the bearer tokens that the users routes ask for; "
+            "read again when it changes. `bellbuoy token` writes it."
+        ),
     ]
 
 

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from api import cursor
+from api.auth import READ, Gate
 from bellbuoy.database import DatabasePool
 from bellbuoy.host.web import Problem
 from bellbuoy.monitor import AsyncMonitor
@@ -92,11 +93,13 @@ class UserRoutes:
 
     Args:
         users: The users.
+        gate: Who may ask.
     """
 
-    def __init__(self, users: Users) -> None:
+    def __init__(self, users: Users, gate: Gate) -> None:
         """Read the users from ``users``."""
         self._users = users
+        self._gate = gate
 
     async def get(self, request: web.Request) -> web.Response:
         """Answer one user.
@@ -104,6 +107,7 @@ class UserRoutes:
         Raises:
             Problem: 400 for what is no id, 404 for an id that nobody has.
         """
+        self._gate.admit(request, READ)
         user_id = parse_id(request.match_info["id"])
         user = await self._users.get(user_id) if user_id else None
         if user is None:
@@ -116,6 +120,7 @@ class UserRoutes:
         Raises:
             Problem: 400 for a limit or a cursor that is none.
         """
+        self._gate.admit(request, READ)
         limit = parse_limit(_single(request, "limit"))
         after = _single(request, "after")
         return _json(await self._users.list(cursor.decode(after) if after else 0, limit))

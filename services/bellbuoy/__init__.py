@@ -4,9 +4,10 @@ Importing this package loads no driver, no web framework and no process manager;
 ``bellbuoy.database`` and ``bellbuoy.host`` do.
 """
 
+from bellbuoy.limiter import ConcurrencyLimiter
 from bellbuoy.monitor import AsyncMonitor
 from bellbuoy.ratelimiter import RateLimiter
 
-__all__ = ["AsyncMonitor", "RateLimiter", "__version__"]
+__all__ = ["AsyncMonitor", "ConcurrencyLimiter", "RateLimiter", "__version__"]
 
 __version__ = "0.1.0"

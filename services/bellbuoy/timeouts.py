@@ -3,6 +3,7 @@
 ::
 
     statement < command < request < drain
+    acquire + connect + transaction + command < request
     delay + grace + drain + close < supervisor < container stop
 """
 
@@ -17,6 +18,9 @@ CONNECT = 1.5
 
 ACQUIRE = 1.0
 """Waiting for a database connection, an opening one included."""
+
+TRANSACTION = 7.0
+"""The statements of one transaction together, without COMMIT, which has a command's time."""
 
 REQUEST = 15.0
 """Answering one HTTP request."""

@@ -13,7 +13,7 @@ VARIABLES = frozenset(
         "BUOY_ADMIN_TOKEN_FILE",
         "BUOY_API_ADMIN_PORT",
         "BUOY_API_PORT",
-        "BUOY_API_TOKEN_FILE",
+        "BUOY_API_TOKENS_FILE",
         "BUOY_BACKLOG",
         "BUOY_DATA_DIR",
         "BUOY_DB_CA_FILE",

@@ -52,6 +52,7 @@ class EchoConnection(asyncio.Protocol):
     Attributes:
         received: Bytes taken from the client since the last sweep, to be echoed.
         messages: Pieces in which they came.
+        transport: Where they go; the server asks it how many are unsent.
         unsent: Bytes that were not handed to the kernel yet, as the server last counted them.
         is_touched: Whether anything moved since the last sweep.
         lingers: Whether it is finished, and everything was sent when that was last asked.
@@ -63,7 +64,6 @@ class EchoConnection(asyncio.Protocol):
     __slots__ = (
         "_high_water",
         "_registry",
-        "_transport",
         "_write",
         "deadline",
         "is_touched",
@@ -72,10 +72,11 @@ class EchoConnection(asyncio.Protocol):
         "quiet_since",
         "reason",
         "received",
+        "transport",
         "unsent",
     )
 
-    _transport: asyncio.Transport
+    transport: asyncio.Transport
     _write: Callable[[bytes], None]
 
     def __init__(self, registry: Registry, high_water: int) -> None:
@@ -94,10 +95,10 @@ class EchoConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to echo."""
-        self._transport = cast(asyncio.Transport, transport)
+        self.transport = cast(asyncio.Transport, transport)
         # Both marks: uvloop's low one is 16 bytes unless it is told.
-        self._transport.set_write_buffer_limits(self._high_water, self._high_water // 4)
-        self._write = self._transport.write
+        self.transport.set_write_buffer_limits(self._high_water, self._high_water // 4)
+        self._write = self.transport.write
         self._registry.made(self)
 
     def data_received(self, data: bytes) -> None:
@@ -112,12 +113,12 @@ class EchoConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Read no more until the client has read."""
         self._registry.paused()
-        self._transport.pause_reading()
+        self.transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Read on."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def eof_received(self) -> None:
         """Let the transport send what is left, then FIN, and close; the server sets it a time."""
@@ -133,7 +134,7 @@ class EchoConnection(asyncio.Protocol):
 
     def look(self) -> int:
         """Return how many bytes the transport still has to hand to the kernel."""
-        return self._transport.get_write_buffer_size()
+        return self.transport.get_write_buffer_size()
 
     def finish(self, reason: str) -> None:
         """Echo what was read, send our FIN, and read on without echoing until the client's.
@@ -141,52 +142,52 @@ class EchoConnection(asyncio.Protocol):
         Closing with unread bytes would reset the connection and destroy what the client has
         not read yet. With TLS, close_notify takes the place of FIN once everything is sent.
         """
-        if self.reason != "client" or self._transport.is_closing():
+        if self.reason != "client" or self.transport.is_closing():
             return
         self.reason = reason
-        self._transport.set_protocol(_Discarding(self))
+        self.transport.set_protocol(_Discarding(self))
         try:
-            self._transport.resume_reading()
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
+            self.transport.resume_reading()
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
         except OSError:  # it was reset a moment ago, and the loop has not noticed yet
-            self._transport.abort()
+            self.transport.abort()
         self._linger()
 
     def _linger(self) -> None:
         self.lingers = not self.look()
-        if self.lingers and not self._transport.can_write_eof():
+        if self.lingers and not self.transport.can_write_eof():
             self._notify()
 
     def _notify(self) -> None:
         """Send close_notify and read on, which transports of TLS have no method for."""
-        if self._transport.is_closing():
+        if self.transport.is_closing():
             return
-        self._transport.pause_reading()
+        self.transport.pause_reading()
         with suppress(ssl.SSLError):  # it wants the client's answer, or there is something to read
-            self._transport.get_extra_info("ssl_object").unwrap()
-        self._transport.resume_reading()  # which also sends what unwrap() has written
+            self.transport.get_extra_info("ssl_object").unwrap()
+        self.transport.resume_reading()  # which also sends what unwrap() has written
 
     def end_linger(self) -> None:
         """Close if everything had been sent when this was last asked; else, ask again later."""
         if self.lingers:
-            self._transport.close()
+            self.transport.close()
         else:
             self._linger()
 
     def close(self, reason: str) -> None:
         """Close once everything is sent."""
         self.reason = reason
-        self._transport.close()
+        self.transport.close()
 
     def abort(self, reason: str) -> None:
         """Close now; what is unsent is lost."""
         self.reason = reason
-        connection = self._transport.get_extra_info("socket")
+        connection = self.transport.get_extra_info("socket")
         if reason in RESET and connection is not None:
             with suppress(OSError):  # it may be gone already
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-        self._transport.abort()
+        self.transport.abort()
 
 
 class _Discarding(asyncio.Protocol):

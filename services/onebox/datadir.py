@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bellbuoy.errors import EnvironmentFault
-from onebox import lock, secret
+from onebox import lock, secret, token
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,13 @@ class DataDirectory:
 
     @property
     def token(self) -> Path:
-        """The bearer token for the api."""
+        """A bearer token for the api, for the person at this machine."""
         return self.path / "dev.token"
+
+    @property
+    def tokens(self) -> Path:
+        """What the api knows of the bearer tokens: their hashes."""
+        return self.path / "secrets" / "api.tokens"
 
     def password(self, role: str) -> Path:
         """Return the file with a database role's password."""
@@ -55,7 +60,7 @@ def hold(path: Path) -> Iterator[DataDirectory]:
             held = stack.enter_context(lock.hold(path / "lock"))
             (path / "secrets").mkdir(mode=0o700, exist_ok=True)
             directory = DataDirectory(path, held.was_abandoned)
-            secret.keep(directory.token)
+            token.register(directory.tokens, secret.keep(directory.token))
         except OSError as error:
             raise EnvironmentFault(
                 f"the data directory {path} cannot be used: {error.strerror} ({error.filename}). "

@@ -81,7 +81,7 @@ class Services:
             "BUOY_DB_NAME": roles.DATABASE,
             "BUOY_DB_USER": role,
             "BUOY_DB_PASSWORD_FILE": str(self._data.password(role)),
-            "BUOY_API_TOKEN_FILE": str(self._data.token),
+            "BUOY_API_TOKENS_FILE": str(self._data.tokens),
         }
 
 

@@ -12,15 +12,18 @@ from aiohttp import web
 
 from api.service import ApiService
 from api.settings import ApiSettings
+from bellbuoy import tokens
 from bellbuoy.host import Worker
 from bellbuoy.host.web import HttpServer, Traffic, serve, telemetry
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
 from bellbuoy.monitor import AsyncMonitor
 from bellbuoy.settings import load
+from bellbuoy.tokens import Tokens
 
 TOKEN = "a token for tests"  # noqa: S105
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+READER = "a token that reads"
 
 Address = tuple[str, int]
 
@@ -168,13 +171,20 @@ async def served_api(settings: ApiSettings) -> AsyncIterator[Served]:
         yield Served(server, address, instruments, worker.monitor)
 
 
+def known_tokens(folder: Path) -> dict[str, str]:
+    """Write a token file that knows the tokens of the tests; return the variable that names it."""
+    path = folder / "api.tokens"
+    issued = (("test", TOKEN, ("users:read", "users:write")), ("reader", READER, ("users:read",)))
+    tokens.write(path, Tokens(tuple(tokens.issue(*each) for each in issued)))
+    return {"BUOY_API_TOKENS_FILE": str(path)}
+
+
 def api_settings(folder: Path, database: Mapping[str, str] | None = None) -> ApiSettings:
-    """Return settings with the token, and a database that is not there unless one is given."""
-    token, password = folder / "token", folder / "password"
-    token.write_text(TOKEN + "\n")
+    """Return settings with the tokens, and a database that is not there unless one is given."""
+    password = folder / "password"
     password.write_text("secret\n")
     nowhere = {"BUOY_DB_PORT": "1", "BUOY_DB_PASSWORD_FILE": str(password)}
-    return load(ApiSettings, {"BUOY_API_TOKEN_FILE": str(token), **(database or nowhere)})
+    return load(ApiSettings, {**known_tokens(folder), **(database or nowhere)})
 
 
 @asynccontextmanager

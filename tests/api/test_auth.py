@@ -1,17 +1,30 @@
-"""The gate: one bearer token, or 401 with the challenge."""
+"""The gate: one bearer token of the right scope, or 401 or 403 with the challenge."""
+
+from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from api.auth import Gate
+from api.auth import READ, WRITE, Gate
+from bellbuoy import tokens
 from bellbuoy.host.web.problem import Problem
+from bellbuoy.tokens import Tokens
+from bellbuoy.tokenwatch import TokenWatch
 
 SECRET = "geheim ist's nicht, doch lang"  # noqa: S105
 
 
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """A gate that lets SECRET read."""
+    tokens.write(tmp_path / "tokens", Tokens((tokens.issue("alice", SECRET, [READ]),)))
+    return Gate(TokenWatch("X", tmp_path / "tokens"))
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_token_opens(scheme: str) -> None:
+def test_the_token_opens(gate: Gate, scheme: str) -> None:
     """The scheme's name has no case (RFC 9110)."""
-    Gate(SECRET).check([f"{scheme} {SECRET}"])
+    assert gate.identify([f"{scheme} {SECRET}"]).name == "alice"
 
 
 @pytest.mark.parametrize(
@@ -30,16 +43,24 @@ def test_the_token_opens(scheme: str) -> None:
         ([f"Bearer {SECRET}", f"Bearer {SECRET}"], "invalid_request"),
     ],
 )
-def test_anything_else_is_told_what_is_wanted(credentials: list[str], error: str | None) -> None:
+def test_anything_else_is_told_what_is_wanted(
+    gate: Gate, credentials: list[str], error: str | None
+) -> None:
     """RFC 6750: no error code for who brought nothing."""
     with pytest.raises(Problem) as refused:
-        Gate(SECRET).check(credentials)
+        gate.identify(credentials)
     challenge = refused.value.headers["WWW-Authenticate"]
     assert refused.value.status == 401
     assert challenge == 'Bearer realm="bellbuoy"' + (f', error="{error}"' if error else "")
     assert SECRET not in refused.value.detail
 
 
-def test_the_secret_is_not_kept() -> None:
-    """Nobody finds it in a dump or a traceback."""
-    assert SECRET not in repr(vars(Gate(SECRET)))
+def test_a_token_of_another_scope_is_told_which_one_it_lacks(gate: Gate) -> None:
+    """RFC 6750: 403 with insufficient_scope."""
+    request = make_mocked_request("POST", "/users", {"Authorization": f"Bearer {SECRET}"})
+    assert gate.admit(request, READ).name == "alice"
+    with pytest.raises(Problem) as refused:
+        gate.admit(request, WRITE)
+    challenge = refused.value.headers["WWW-Authenticate"]
+    assert refused.value.status == 403
+    assert challenge.endswith('error="insufficient_scope", scope="users:write"')

@@ -63,7 +63,7 @@ def test_what_an_operator_must_mend_is_one_block_of_text() -> None:
     assert {line.removeprefix("api: ").split(":")[0] for line in serve.stderr.splitlines()} == {
         "BUOY_API_PORT='http'",
         "BUOY_DB_PASSWORD_FILE",
-        "BUOY_API_TOKEN_FILE",
+        "BUOY_API_TOKENS_FILE",
     }
 
 

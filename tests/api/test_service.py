@@ -14,10 +14,10 @@ from tests.api.serving import api_settings, served_api
 def test_a_missing_secret_stops_the_program(tmp_path: Path) -> None:
     """Before anything is forked, and the message names the variable."""
     settings = api_settings(tmp_path)
-    (tmp_path / "token").unlink()
-    with pytest.raises(SettingsError, match="BUOY_API_TOKEN_FILE: cannot read"):
+    (tmp_path / "api.tokens").unlink()
+    with pytest.raises(SettingsError, match="BUOY_API_TOKENS_FILE: cannot read"):
         ApiService(settings)
-    (tmp_path / "token").write_text("x")
+    settings = api_settings(tmp_path)
     (tmp_path / "password").write_text("")
     with pytest.raises(SettingsError, match="BUOY_DB_PASSWORD_FILE"):
         ApiService(settings)

@@ -12,6 +12,6 @@ def test_the_secrets_are_all_that_has_to_be_said() -> None:
     with pytest.raises(SettingsError) as missing:
         load(ApiSettings, {})
     assert sorted(problem.split(":")[0] for problem in missing.value.problems) == [
-        "BUOY_API_TOKEN_FILE",
+        "BUOY_API_TOKENS_FILE",
         "BUOY_DB_PASSWORD_FILE",
     ]

@@ -14,7 +14,7 @@ ERRORS = [
 def test_the_tree_in_the_docstring_names_every_error() -> None:
     """Whoever reads the top of the file knows all of them."""
     drawing = errors.__doc__ or ""
-    assert len(ERRORS) == 7
+    assert len(ERRORS) == 10
     assert [error for error in ERRORS if error.__name__ not in drawing] == []
 
 
@@ -47,3 +47,18 @@ def test_a_failed_query_shows_its_name_and_state_only() -> None:
 def test_a_query_without_an_answer_has_no_state() -> None:
     """The outcome is unknown, and the message says so."""
     assert str(errors.QueryFailed("users.add", None)) == "users.add failed with SQLSTATE unknown"
+
+
+def test_a_violated_rule_has_its_name_beside_the_message() -> None:
+    """Whoever handles failed queries handles it too; only who knows the rule looks closer."""
+    error = errors.ConstraintViolated("users.add", "23505", "users_email_key")
+    assert isinstance(error, errors.QueryFailed)
+    assert (error.sqlstate, error.constraint) == ("23505", "users_email_key")
+    assert str(error) == "users.add failed with SQLSTATE 23505"
+
+
+def test_an_unknown_outcome_is_a_failed_query_that_says_so() -> None:
+    """It must not be taken for a refusal, which says that nothing was done."""
+    error = errors.OutcomeUnknown("users.add", None)
+    assert isinstance(error, errors.QueryFailed)
+    assert not isinstance(error, errors.Refused)

@@ -10,6 +10,13 @@ def test_the_deadlines_of_a_request_nest() -> None:
     assert chain == sorted(set(chain))
 
 
+def test_a_write_has_its_answer_before_its_request_ends() -> None:
+    """Whoever waits for it is still there to be told, even if every step takes all its time."""
+    opening = timeouts.ACQUIRE + timeouts.CONNECT
+    assert timeouts.COMMAND < timeouts.TRANSACTION
+    assert opening + timeouts.TRANSACTION + timeouts.COMMAND < timeouts.REQUEST
+
+
 def test_a_refused_connection_is_told_within_two_seconds() -> None:
     """Connecting and waiting for a free connection are each shorter than that."""
     assert max(timeouts.CONNECT, timeouts.ACQUIRE) < 2.0

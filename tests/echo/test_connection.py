@@ -1,62 +1,14 @@
 """One echo connection, on a transport that keeps account."""
 
 import asyncio
-import socket
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from echo.connection import EchoConnection
-from tests.echo.transports import Transport
+from tests.echo.joined import Bench, bench
 
-
-class Registry:
-    """Notes what a connection tells."""
-
-    def __init__(self) -> None:
-        """Have heard nothing."""
-        self.heard: list[str] = []
-        self.ends: list[tuple[str, BaseException | None, int]] = []
-
-    def made(self, _: EchoConnection, /) -> None:
-        """It is there."""
-        self.heard.append("made")
-
-    def half_closed(self, _: EchoConnection, /) -> None:
-        """It says no more."""
-        self.heard.append("half_closed")
-
-    def touched(self, _: EchoConnection, /) -> None:
-        """Something moved."""
-        self.heard.append("touched")
-
-    def paused(self) -> None:
-        """A client is slow."""
-        self.heard.append("paused")
-
-    def lost(self, connection: EchoConnection, error: BaseException | None, unsent: int, /) -> None:
-        """It ended."""
-        self.ends.append((connection.reason, error, unsent))
-
-
-class Bench:
-    """A connection and what is around it."""
-
-    def __init__(self) -> None:
-        """Be connected."""
-        self.registry = Registry()
-        self.transport = Transport()
-        self.connection = EchoConnection(self.registry, 4000)
-        self.connection.connection_made(self.transport)
-        assert self.registry.heard.pop() == "made"
-
-
-@pytest.fixture
-def bench() -> Bench:
-    """A connection that was just made."""
-    return Bench()
+__all__ = ["bench"]
 
 
 def test_it_writes_what_it_reads(bench: Bench) -> None:
@@ -90,107 +42,6 @@ def test_a_closing_connection_is_not_read_from_again(bench: Bench) -> None:
     bench.connection.close("idle_timeout")
     bench.connection.resume_writing()
     assert bench.transport.asked == ["close"]
-
-
-def test_a_finished_connection_reads_on_and_echoes_nothing(bench: Bench) -> None:
-    """FIN goes out after what was read; what comes is read and forgotten, until its FIN."""
-    bench.connection.data_received(b"before")
-    bench.connection.pause_writing()
-    bench.connection.finish("drain")
-    assert bench.transport.asked == ["pause_reading", "resume_reading", "write_eof"]
-    discarding = bench.transport.protocol
-    assert isinstance(discarding, asyncio.Protocol)
-    discarding.pause_writing()
-    discarding.data_received(b"after")
-    assert bench.transport.wrote == b"before"
-    assert bench.connection.received == 6
-    assert discarding.eof_received() is None, "a FIN closes the transport"
-    discarding.connection_lost(None)
-    assert bench.registry.ends == [("drain", None, 0)]
-
-
-def test_finishing_a_closing_connection_changes_nothing(bench: Bench) -> None:
-    """Its end is on its way."""
-    bench.connection.close("idle_timeout")
-    bench.connection.finish("drain")
-    assert bench.transport.asked == ["close"]
-    assert bench.connection.reason == "idle_timeout"
-
-
-def test_finishing_a_reset_connection_ends_it(bench: Bench) -> None:
-    """And raises nothing: the others are to be finished, too."""
-    bench.transport.has_reset = True
-    bench.connection.finish("drain")
-    assert bench.transport.asked[-1] == "abort"
-
-
-def test_a_client_that_has_got_everything_has_one_linger_for_its_fin(bench: Bench) -> None:
-    """Then the connection is closed."""
-    bench.connection.finish("drain")
-    assert not bench.transport.is_closing()
-    bench.connection.end_linger()
-    assert bench.transport.is_closing()
-
-
-def test_a_client_that_still_reads_is_waited_for(bench: Bench) -> None:
-    """However many lingers that takes; its own begins when it has got everything."""
-    bench.transport.unsent = 100
-    bench.connection.finish("drain")
-    for _ in range(3):
-        bench.connection.end_linger()
-    bench.transport.unsent = 0
-    bench.connection.end_linger()
-    assert not bench.transport.is_closing()
-    bench.connection.end_linger()
-    assert bench.transport.is_closing()
-
-
-def test_with_tls_it_says_close_notify_and_reads_on(bench: Bench) -> None:
-    """There is no FIN to send alone."""
-    bench.transport.half_closes = False
-    bench.connection.finish("max_age")
-    asked = ["resume_reading", "pause_reading", "unwrap", "resume_reading"]
-    assert bench.transport.asked == asked
-    bench.connection.finish("drain")
-    assert bench.transport.asked == asked, "once"
-    bench.connection.end_linger()
-    assert bench.transport.asked == [*asked, "close"]
-    assert bench.connection.reason == "max_age"
-
-
-def test_with_tls_close_notify_waits_until_everything_is_sent(bench: Bench) -> None:
-    """What is said after it would not be read."""
-    bench.transport.half_closes = False
-    bench.transport.unsent = 100
-    bench.connection.finish("drain")
-    bench.connection.end_linger()
-    assert "unwrap" not in bench.transport.asked
-    bench.transport.unsent = 0
-    bench.connection.end_linger()
-    assert "unwrap" in bench.transport.asked
-    assert not bench.transport.is_closing()
-
-
-@pytest.mark.parametrize(
-    "reason, is_gone, is_reset",
-    [
-        ("write_timeout", False, True),
-        ("half_close_timeout", False, True),
-        ("half_close_timeout", True, False),
-        ("abort", False, False),
-    ],
-)
-def test_a_client_that_had_its_time_is_reset(
-    bench: Bench,
-    reason: str,
-    is_gone: bool,  # noqa: FBT001
-    is_reset: bool,  # noqa: FBT001
-) -> None:
-    """A FIN would say that this was everything; in a drain it says nothing of the kind."""
-    bench.transport.has_reset = is_gone
-    bench.connection.abort(reason)
-    assert bench.transport.asked == ["abort"]
-    assert (socket.SO_LINGER in bench.transport.options) == is_reset
 
 
 def test_a_client_that_says_fin_too_early_is_watched(bench: Bench) -> None:
@@ -276,32 +127,6 @@ class Echoing(RuleBasedStateMachine):
 
 TestEchoing = Echoing.TestCase
 TestEchoing.settings = settings(deadline=None, max_examples=50, stateful_step_count=30)
-
-RESET = ConnectionResetError()
-
-
-@pytest.mark.parametrize(
-    "reason, error, expected",
-    [
-        ("client", None, ("client", 0)),
-        ("client", RESET, ("error", 50)),
-        ("idle_timeout", None, ("idle_timeout", 0)),
-        ("drain", None, ("drain", 0)),
-        ("drain", RESET, ("drain", 50)),
-        ("write_timeout", None, ("write_timeout", 50)),
-        ("half_close_timeout", None, ("half_close_timeout", 50)),
-        ("max_age", None, ("max_age", 0)),
-        ("abort", None, ("abort", 50)),
-    ],
-)
-def test_the_end_has_one_reason(
-    bench: Bench, reason: str, error: BaseException | None, expected: tuple[str, int]
-) -> None:
-    """A close in order comes after the last byte; what else is lost is as last counted."""
-    bench.connection.unsent = 50
-    bench.connection.reason = reason
-    bench.connection.connection_lost(error)
-    assert bench.registry.ends == [(expected[0], error, expected[1])]
 
 
 def test_a_connection_has_no_dictionary(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from api.schema import migrations
 from api.seed import seed
 from bellbuoy.database import direct, migrate
 from onebox import roles
-from tests.api.serving import AUTHORIZED, TOKEN, Client
+from tests.api.serving import AUTHORIZED, Client, known_tokens
 from tests.bellbuoy.database.pools import settings_for
 from tests.integration.test_deaths import SOON, TOLERANCE, Scrapes, replaced, scraping
 from tests.postgres import Database, database, postgres
@@ -68,9 +68,8 @@ class Visitor:
 @contextmanager
 def api(folder: Path, database: Database, loop: str) -> Iterator[Program]:
     """Run the api with two workers, one of whose processes dies; nothing of it is left behind."""
-    (folder / "token").write_text(TOKEN)
     environ = {
-        "BUOY_API_TOKEN_FILE": str(folder / "token"),
+        **known_tokens(folder),
         "BUOY_DB_POOL_SIZE": str(EACH + 1),  # the watch takes one now and then
         "BUOY_LOOP": loop,
         "BUOY_WORKERS": "2",

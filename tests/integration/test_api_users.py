@@ -16,7 +16,7 @@ from api.seed import seed
 from bellbuoy.database import direct, migrate
 from bellbuoy.database.settings import DatabaseSettings
 from onebox import roles
-from tests.api.serving import AUTHORIZED, TOKEN, Served, api_settings, served_api
+from tests.api.serving import AUTHORIZED, TOKEN, Served, api_settings, known_tokens, served_api
 from tests.bellbuoy.database.pools import settings_for
 from tests.clients import visit
 from tests.postgres import Database, Server, database, own_postgres, postgres
@@ -244,8 +244,7 @@ async def test_a_process_that_starts_without_postgresql_waits_for_it(
     """It greets, is not ready, becomes ready when there is a schema, and drains."""
     ways_in = own_postgres.database()
     own_postgres.stop()
-    (tmp_path / "token").write_text(TOKEN)
-    secret = {"BUOY_API_TOKEN_FILE": str(tmp_path / "token"), "BUOY_LOOP": loop}
+    secret = known_tokens(tmp_path) | {"BUOY_LOOP": loop}
     with process(ways_in.environ() | secret) as program:
         going = True
         visitor = asyncio.create_task(visit(program.address, "/", lambda: going))

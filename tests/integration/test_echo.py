@@ -3,8 +3,6 @@
 import os
 import socket
 import threading
-import time
-from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -12,13 +10,9 @@ import pytest
 from tests.clients import (
     connect,
     connected,
-    fill,
     is_echoed,
-    is_served,
-    open_wide,
     pattern,
     read_exactly,
-    reset,
 )
 from tests.program import Program, loop, running
 from tests.waiting import eventually
@@ -102,188 +96,6 @@ def test_a_half_closed_connection_gets_everything_then_fin(loop: str) -> None:
             client.shutdown(socket.SHUT_WR)
             assert read_exactly(client, len(data) + 1) == data
         eventually(lambda: program.metrics().value(CLOSED, reason="client") == 1)
-        assert program.stop() == 0
-
-
-def open_sockets(pid: int) -> int:
-    """Return how many sockets a process has open."""
-    return len([f for f in Path(f"/proc/{pid}/fd").iterdir() if f.is_socket()])
-
-
-def has_paused(program: Program) -> bool:
-    """Return whether the service has stopped to read from somebody."""
-    return program.metrics().value("echo_write_paused_total") > 0
-
-
-def test_a_client_that_does_not_read_is_not_read_from(loop: str) -> None:
-    """What the service holds for it stays bounded, the others are served, and nothing is lost."""
-    high_water = 64 * 1024
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_WRITE_BUFFER_BYTES": str(high_water)}
-    with running("echo", environ) as program:
-        program.await_workers(1)
-        with connect(program.address, small=True) as slow:
-            sent = fill(slow, lambda: has_paused(program))
-            metrics = program.metrics()
-            held = metrics.value("echo_received_bytes_total") - metrics.value(
-                "echo_sent_bytes_total"
-            )
-            # The mark, and the one read that went over it: 256 KiB on either loop.
-            assert 0 < held <= high_water + 256 * 1024
-            with connect(program.address) as other:
-                assert is_echoed(other)
-            open_wide(slow)
-            assert read_exactly(slow, sent) == pattern(0, sent)
-            assert is_echoed(slow)
-        assert program.stop() == 0
-
-
-def test_a_client_that_never_reads_is_cut(loop: str) -> None:
-    """At the write timeout, counted as such; what it was not sent is not counted as sent."""
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_WRITE_TIMEOUT_SECONDS": "1"}
-    with running("echo", environ) as program:
-        program.await_workers(1)
-        with connect(program.address, small=True) as stalled:
-            sent = fill(stalled, lambda: has_paused(program))
-            eventually(lambda: program.metrics().value(CLOSED, reason="write_timeout") == 1)
-            with pytest.raises(ConnectionError):
-                read_exactly(stalled, sent)
-        metrics = program.metrics()
-        received = metrics.value("echo_received_bytes_total")
-        assert metrics.value("echo_sent_bytes_total") < received
-        assert program.stop() == 0
-
-
-def test_many_clients_that_do_not_read_cost_a_bounded_amount_each(loop: str) -> None:
-    """A hundred of them: the mark and one read; whoever reads is served."""
-    count, high_water, one_read = 100, 64 * 1024, 256 * 1024
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_WRITE_BUFFER_BYTES": str(high_water)}
-    with running("echo", environ) as program, ExitStack() as stack:
-        (worker,) = program.await_workers(1)
-        before = most_memory(worker)
-        slow = [stack.enter_context(connect(program.address, small=True)) for _ in range(count)]
-        for client in slow:
-            client.settimeout(0)
-
-        def all_paused() -> bool:
-            for client in slow:
-                with suppress(BlockingIOError):
-                    client.send(pattern(0, 65536))
-            return program.metrics().value("echo_write_paused_total") >= count
-
-        eventually(all_paused)
-        with connect(program.address) as other:
-            assert all(is_echoed(other) for _ in range(100))
-        metrics = program.metrics()
-        received = metrics.value("echo_received_bytes_total")
-        held = received - metrics.value("echo_sent_bytes_total")
-        assert held <= count * (high_water + one_read)
-        assert most_memory(worker) - before <= count * (high_water + one_read) + 16 * 1024 * 1024
-        for client in slow:
-            reset(client)
-        eventually(lambda: program.metrics().value(ACTIVE) == 0)
-        assert program.stop() == 0
-
-
-def test_after_its_fin_a_client_must_read_the_rest_in_time(loop: str) -> None:
-    """Or it is cut at the half-close timeout; one that reads in time gets everything."""
-    size = 8 * 1024 * 1024
-    environ = {
-        "BUOY_LOOP": loop,
-        "BUOY_ECHO_HALF_CLOSE_TIMEOUT_SECONDS": "1",
-        "BUOY_ECHO_WRITE_BUFFER_BYTES": str(2 * size),  # so that the service reads up to the FIN
-    }
-    with running("echo", environ) as program:
-        program.await_workers(1)
-        with connect(program.address, small=True) as stalled:
-            stalled.sendall(pattern(0, size))
-            stalled.shutdown(socket.SHUT_WR)
-            ended = {"reason": "half_close_timeout"}
-            eventually(lambda: program.metrics().value(CLOSED, **ended) == 1)
-            with pytest.raises(ConnectionError):
-                read_exactly(stalled, size)
-        assert program.metrics().value("echo_received_bytes_total") == size
-        assert program.metrics().value("echo_sent_bytes_total") < size
-        with connect(program.address) as reading:
-            reading.sendall(pattern(0, size))
-            reading.shutdown(socket.SHUT_WR)
-            assert read_exactly(reading, size + 1) == pattern(0, size)
-        assert program.stop() == 0
-
-
-def test_old_connections_are_finished(loop: str) -> None:
-    """At their age they get what they sent, then FIN; nobody is reset."""
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_MAX_AGE_SECONDS": "1"}
-    with running("echo", environ) as program:
-        program.await_workers(1)
-        began = time.monotonic()
-        with connected(program.address, 20) as clients:
-            assert all(is_echoed(client) for client in clients)
-            for client in clients:
-                assert client.recv(1) == b""
-                assert time.monotonic() - began >= 0.9
-                client.sendall(b"too late, and no reset")
-                client.shutdown(socket.SHUT_WR)
-                assert client.recv(1) == b""
-        eventually(lambda: program.metrics().value(CLOSED, reason="max_age") == 20)
-        assert program.stop() == 0
-
-
-def test_hundreds_of_silent_connections_are_closed(loop: str) -> None:
-    """Not before the idle timeout; others are accepted and served meanwhile."""
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_IDLE_TIMEOUT_SECONDS": "2"}
-    with running("echo", environ) as program:
-        program.await_workers(1)
-        began = time.monotonic()
-        with connected(program.address, 300) as silent:
-            with connect(program.address) as other:
-                assert is_echoed(other)
-            for client in silent:
-                assert client.recv(1) == b""
-                assert time.monotonic() - began >= 2
-        eventually(lambda: program.metrics().value(CLOSED, reason="idle_timeout") == 300)
-        assert program.stop() == 0
-
-
-def test_an_idle_connection_is_closed(loop: str) -> None:
-    """With FIN, at the idle timeout; one that talks now and then is kept."""
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_IDLE_TIMEOUT_SECONDS": "2"}
-    with running("echo", environ) as program:
-        program.await_workers(1)
-        with connected(program.address, 2) as (idle, busy):
-            idle.settimeout(0.1)
-            assert eventually(lambda: is_echoed(busy) and _ended(idle)) == "FIN"
-            assert is_echoed(busy)
-        eventually(lambda: program.metrics().value(CLOSED, reason="client") == 1)
-        assert program.metrics().value(CLOSED, reason="idle_timeout") == 1
-        assert program.stop() == 0
-
-
-def _ended(client: socket.socket) -> str:
-    """Return FIN once the server has said so."""
-    try:
-        return "" if client.recv(1) else "FIN"
-    except TimeoutError:
-        return ""
-
-
-def test_resets_are_nothing_special(loop: str) -> None:
-    """Hundreds, with and without data on the way: no error is logged, nothing stays behind."""
-    with running("echo", {"BUOY_LOOP": loop}) as program:
-        (worker,) = program.await_workers(1)
-        sockets = open_sockets(worker)
-        for number in range(1000):
-            client = connect(program.address)
-            if number % 3:
-                client.sendall(pattern(0, 300 * number))
-            if number % 3 == 1:
-                client.recv(1)
-            reset(client)
-        eventually(lambda: program.metrics().value("bellbuoy_connections_accepted_total") == 1000)
-        eventually(lambda: program.metrics().value(ACTIVE) == 0)
-        assert program.metrics().value(CLOSED) == 1000
-        eventually(lambda: open_sockets(worker) == sockets)
-        with connect(program.address) as client:
-            assert is_served(client)
         assert program.stop() == 0
 
 

@@ -40,7 +40,7 @@ def test_a_secret_is_what_the_services_read(tmp_path: Path) -> None:
     """One rule: spaces belong to it, the line's end does not."""
     path = tmp_path / "token"
     path.write_text(" kept \n")
-    assert secret.keep(path) == read_secret("BUOY_API_TOKEN_FILE", path) == " kept "
+    assert secret.keep(path) == read_secret("BUOY_DB_PASSWORD_FILE", path) == " kept "
 
 
 def test_a_file_that_can_be_no_secret_is_refused(tmp_path: Path) -> None:

@@ -55,5 +55,5 @@ def test_secrets_are_files(services: Services, tmp_path: Path) -> None:
     """A process list or a crash report shows no password."""
     environ = services.api().environ
     assert environ["BUOY_DB_PASSWORD_FILE"] == str(tmp_path / "secrets/bellbuoy_app.password")
-    assert environ["BUOY_API_TOKEN_FILE"] == str(tmp_path / "dev.token")
+    assert environ["BUOY_API_TOKENS_FILE"] == str(tmp_path / "secrets/api.tokens")
     assert "BUOY_DB_PASSWORD" not in environ

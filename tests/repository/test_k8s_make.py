@@ -71,7 +71,7 @@ def test_secrets_are_made_after_their_namespace(checkout: Path) -> None:
     database = ["postgres.password", "owner.password", "app.password", "metrics.password"]
     assert created == [
         creation("bellbuoy-database", *database),
-        creation("bellbuoy-api", "api.token"),
+        creation("bellbuoy-api", "api.tokens"),
     ]
     assert log.count("apply --server-side --filename=-") == len(created)
     values = [each.read_text() for each in (checkout / "secrets").iterdir()]

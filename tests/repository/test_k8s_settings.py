@@ -29,7 +29,7 @@ MISTAKES = {
     "out-of-bounds": Mistake(
         "ConfigMap", "bellbuoy-kubernetes", ("data", "BUOY_DRAIN_DELAY_SECONDS"), "-1"
     ),
-    "required-and-absent": Mistake("ConfigMap", "bellbuoy-api", ("data", "BUOY_API_TOKEN_FILE")),
+    "required-and-absent": Mistake("ConfigMap", "bellbuoy-api", ("data", "BUOY_API_TOKENS_FILE")),
     "a-worker-for-each-cpu": Mistake("ConfigMap", "bellbuoy-echo", ("data", "BUOY_WORKERS"), "0"),
     "on-loopback": Mistake("ConfigMap", "bellbuoy-echo", ("data", "BUOY_HOST"), "127.0.0.1"),
     "admin-on-loopback": Mistake("ConfigMap", "bellbuoy-echo", ("data", "BUOY_ADMIN_HOST")),

@@ -13,10 +13,6 @@ WITHOUT_TEST_FILE: dict[str, str] = {
 
 TOO_LONG_YET: dict[str, str] = {
     # "tests/…/test_x.py": the reason; split it by subject, as test_x.py and test_x_subject.py
-    "tests/bellbuoy/host/test_acceptor.py": "grew while the others were split",
-    "tests/echo/test_connection.py": "grew while the others were split",
-    "tests/echo/test_server.py": "grew while the others were split",
-    "tests/integration/test_echo.py": "grew while the others were split",
     "tests/onebox/test_program.py": "grew while the others were split",
 }
 

@@ -76,4 +76,4 @@ def test_a_container_gets_its_own_secrets_only(stack: Stack) -> None:
     """The api cannot read the owner's password, echo nothing at all."""
     listing = "ls /run/secrets 2>/dev/null || true"
     assert stack.exec("echo", listing).split() == []
-    assert stack.exec("api", listing).split() == ["api.token", "app.password"]
+    assert stack.exec("api", listing).split() == ["api.tokens", "app.password"]

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,10 +42,16 @@ def service(request: pytest.FixtureRequest, stack: Stack) -> str:
 
 
 @pytest.fixture
-def alone(service: str) -> Iterator[str]:
+def alone(service: str, tmp_path: Path) -> Iterator[str]:
     """A container of the image as `docker run` starts it: no init, no settings but the secrets."""
-    files = {"api": ("BUOY_DB_PASSWORD_FILE", "BUOY_API_TOKEN_FILE")}.get(service, ())
-    settings = (f"--env={name}=/etc/hostname" for name in files)
+    tokens = tmp_path / "api.tokens"
+    tokens.write_text('{"tokens": []}')
+    secrets = (
+        "--env=BUOY_DB_PASSWORD_FILE=/etc/hostname",
+        "--env=BUOY_API_TOKENS_FILE=/run/api.tokens",
+        f"--volume={tokens}:/run/api.tokens:ro",
+    )
+    settings = secrets if service == "api" else ()
     command = ("run", "--detach", "--read-only", "--health-interval=1s", *settings)
     container = docker(*command, f"bellbuoy-{service}:test")
     yield container

@@ -1,11 +1,13 @@
 """The composition root of the ``bellbuoy`` command."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from bellbuoy import __version__, startup
+from bellbuoy.cli import token
 from bellbuoy.errors import BellbuoyError
 
 
@@ -16,12 +18,12 @@ class Word(Protocol):
         """Declare the word's arguments; its parser's default ``run`` is what does it."""
 
 
-WORDS: tuple[Word, ...] = ()
+WORDS: tuple[Word, ...] = (token,)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one word and return the exit status; what somebody must mend is one block of text."""
-    chosen = _parser().parse_args(arguments)
+    chosen = _parser().parse_args(arguments, argparse.Namespace(environ=os.environ))
     try:
         return chosen.run(chosen)  # type: ignore[no-any-return]  # a Word's
     except BellbuoyError as error:

@@ -33,11 +33,38 @@ class Fault:
         kind: What to do.
         sqlstate: PostgreSQL's code, or ``None`` when it sent none.
         reason: For the log.
+        constraint: The rule of a table that was violated, if it was one with a name.
     """
 
     kind: Kind
     sqlstate: str | None
     reason: str
+    constraint: str | None = None
+
+
+class FaultError(Exception):
+    """A fault on its way to whoever knows what it means for the caller."""
+
+    def __init__(self, fault: Fault) -> None:
+        """Carry ``fault``."""
+        super().__init__(fault.reason)
+        self.fault = fault
+
+
+class TransactionFault(Exception):
+    """A transaction failed though no statement of it did.
+
+    Args:
+        kind: What to do.
+        sqlstate: PostgreSQL's code for the like.
+        reason: For the log.
+    """
+
+    def __init__(self, kind: Kind, sqlstate: str, reason: str) -> None:
+        """Keep what a :class:`Fault` is made of."""
+        super().__init__(reason)
+        self.kind = kind
+        self.sqlstate = sqlstate
 
 
 _LOST_STATES = frozenset(
@@ -91,8 +118,10 @@ def while_asking(error: Exception, *, closed: bool) -> Fault:
         error: What the driver raised.
         closed: Whether the connection is gone.
     """
+    if isinstance(error, TransactionFault):
+        return Fault(error.kind, error.sqlstate, str(error))
     state = sqlstate(error)
-    return Fault(_kind(error, state, closed=closed), state, describe(error))
+    return Fault(_kind(error, state, closed=closed), state, describe(error), _constraint(error))
 
 
 def sqlstate(error: BaseException | None) -> str | None:
@@ -117,6 +146,10 @@ def strip(error: BaseException) -> None:
     """Remove the DETAIL, which quotes rows, before the error is kept as a cause and logged."""
     if isinstance(error, asyncpg.PostgresError):
         error.detail = None
+
+
+def _constraint(error: Exception) -> str | None:
+    return getattr(error, "constraint_name", None)
 
 
 def _kind(error: Exception, state: str | None, *, closed: bool) -> Kind:

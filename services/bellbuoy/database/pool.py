@@ -2,56 +2,50 @@
 
 Law of this file: a statement gets its answer, or one of two errors that callers understand.
 :class:`~bellbuoy.errors.DatabaseUnavailable` is for now, and nothing was done;
-:class:`~bellbuoy.errors.QueryFailed` is for good, or its outcome is unknown.
+:class:`~bellbuoy.errors.QueryFailed` is for good, or its outcome is unknown, which
+:class:`~bellbuoy.errors.OutcomeUnknown` says.
 """
 
 import dataclasses
 import math
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import asyncpg
-import structlog
 
-from bellbuoy.database import faults, schema
+from bellbuoy.database import schema
+from bellbuoy.database.access import UNREACHABLE, Access
 from bellbuoy.database.availability import Availability, State
-from bellbuoy.database.connections import RETRY_AFTER, Connection, Connections, is_gone
-from bellbuoy.database.faults import Fault, Kind
-from bellbuoy.database.measures import CONNECT, SCHEMA_READ, Measures
+from bellbuoy.database.connections import RETRY_AFTER, Connection, Connections
+from bellbuoy.database.faults import Fault, FaultError, Kind
+from bellbuoy.database.measures import SCHEMA_READ, Measures
 from bellbuoy.database.schema import Schema
 from bellbuoy.database.session import connect_arguments
 from bellbuoy.database.settings import DatabaseSettings
+from bellbuoy.database.transaction import Step, Transaction
 from bellbuoy.database.watch import Watch
-from bellbuoy.errors import DatabaseUnavailable, QueryFailed
+from bellbuoy.database.writes import Writes
+from bellbuoy.errors import (
+    ConstraintViolated,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+    QueryFailed,
+)
 from bellbuoy.instruments import Instruments
 from bellbuoy.monitor import AsyncMonitor
 
 R = TypeVar("R")
 
-_UNREACHABLE = "The database cannot be reached."
 _REFUSALS = {
-    Kind.OUTAGE: _UNREACHABLE,
+    Kind.OUTAGE: UNREACHABLE,
+    Kind.LOST: "The connection to the database was lost.",
     Kind.DEMOTED: "The database takes no writes at the moment.",
     Kind.BUSY: "The database is too busy.",
 }
 
 # A worker that has not asked yet knows nothing, and takes no part in the minimum of all.
 _UP = {State.UNKNOWN: math.nan, State.UP: 1.0, State.DOWN: 0.0}
-
-FULL_EPISODE = 60.0
-"""Seconds without a refusal after which a full PostgreSQL is news again."""
-
-_log = structlog.get_logger("bellbuoy.database")
-
-
-class _LostError(Exception):
-    """The connection was lost under a statement; nothing is known of its outcome."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.reason)
-        self.fault = fault
 
 
 class DatabasePool:
@@ -93,8 +87,11 @@ class DatabasePool:
             self._measures,
             schema,
         )
+        self._access = Access(
+            self._connections, self._availability, self._measures, self._watch.alarm
+        )
+        self._writes = Writes(monitor)
         self._instruments = instruments
-        self._was_full = -math.inf
 
     async def __aenter__(self) -> Self:
         """Begin to watch PostgreSQL; connections are opened when they are needed."""
@@ -109,7 +106,8 @@ class DatabasePool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close every connection; bounded even when PostgreSQL is silent."""
+        """Finish the writes, close every connection; bounded even when PostgreSQL is silent."""
+        await self._writes.close()
         await self._watch.stop()
         await self._connections.close()
 
@@ -131,117 +129,100 @@ class DatabasePool:
 
         Cancellation: the statement is cancelled in PostgreSQL too; its connection comes back.
         """
-        return await self._serve(operation, lambda connection: connection.fetch(sql, *values))
+        return await self._read(operation, lambda connection: connection.fetch(sql, *values))
 
     async def fetchrow(self, operation: str, sql: str, *values: object) -> asyncpg.Record | None:
         """Return the first row of a statement that reads, or ``None``; see :meth:`fetch`."""
-        return await self._serve(operation, lambda connection: connection.fetchrow(sql, *values))
+        return await self._read(operation, lambda connection: connection.fetchrow(sql, *values))
 
-    async def _serve(self, operation: str, ask: Callable[[Connection], Awaitable[R]]) -> R:
-        """Read; before the schema fits, a missing table is a matter of time and no bug."""
+    async def write(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
+        """Do ``work`` in one transaction and return what it returned, committed.
+
+        It is never repeated once it has begun, so give it a key that makes it idempotent if its
+        caller may ask again. What it may do: statements on the connection it is given
+        (``SAVEPOINT`` as a statement too), and raise an error of its own, which rolls back and
+        reaches the caller unchanged. What it may not: wait for anything else, or hide a statement
+        that failed.
+
+        Args:
+            operation: The name of the transaction, one of those declared.
+            work: The statements; all of them within ``timeouts.TRANSACTION``.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL cannot do it now; nothing was done.
+            ConstraintViolated: It breaks a named rule of a table; nothing was done.
+            OutcomeUnknown: COMMIT was sent and not answered: all was done, or nothing.
+            QueryFailed: The statements are wrong; nothing was done.
+
+        Cancellation: ends the waiting; the transaction is finished all the same.
+
+        Shutdown: closing the pool waits ``writes.FINISH`` seconds for it, then cuts it.
+        """
+        return await self._writes.run(operation, lambda: self._transact(operation, work))
+
+    async def _transact(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
+        """Run the transaction, and once more if the connection was lost before BEGIN was done."""
+        transaction = Transaction(work)
         try:
-            return await self._read(operation, ask)
-        except QueryFailed as error:
-            if self._watch.compatible.is_set() or not schema.is_mismatch(error.sqlstate):
-                raise
-            raise DatabaseUnavailable("The database is not set up yet.", RETRY_AFTER) from error
+            result = await self._ask(
+                operation, transaction.run, lambda: transaction.step is Step.BEGIN
+            )
+        except FaultError as error:
+            if transaction.is_unknown(error.fault):
+                raise OutcomeUnknown(operation, error.fault.sqlstate) from error.__cause__
+            raise self._translate(operation, error.fault) from error.__cause__
+        if transaction.own is not None:
+            raise transaction.own
+        return cast("R", result)
 
     async def _read(self, operation: str, ask: Callable[[Connection], Awaitable[R]]) -> R:
         """Ask, and once more if the connection was lost: reading twice does no harm."""
         try:
-            return await self._ask(operation, ask)
-        except _LostError:
-            self._measures.retries.inc()
-        epoch = self._availability.epoch
-        try:
-            return await self._ask(operation, ask)
-        except _LostError as error:
-            # Twice in a row is no accident: behind a balancer a dead server looks like this.
-            await self._suffer(dataclasses.replace(error.fault, kind=Kind.OUTAGE), epoch)
-            raise DatabaseUnavailable(_UNREACHABLE, RETRY_AFTER) from error
+            return await self._ask(operation, ask, _always)
+        except FaultError as error:
+            raise self._translate(operation, error.fault) from error.__cause__
 
-    async def _ask(self, operation: str, ask: Callable[[Connection], Awaitable[R]]) -> R:
-        start = time.monotonic()
-        self._refuse_while_down()
-        await self._connections.wait_for_turn()
-        try:
-            self._refuse_while_down()
-            connection = await self._connect()
-            self._measures.acquire.observe(time.monotonic() - start)
-            try:
-                return await self._ask_on(connection, operation, ask)
-            finally:
-                await self._connections.give_back(connection)
-        finally:
-            self._connections.end_turn()
-
-    def _refuse_while_down(self) -> None:
-        if self._availability.state is State.DOWN:
-            self._measures.refused.inc()
-            raise DatabaseUnavailable(_UNREACHABLE, RETRY_AFTER)
-
-    async def _connect(self) -> Connection:
-        epoch = self._availability.epoch
-        try:
-            return await self._connections.take()
-        except asyncpg.InterfaceError as error:
-            # Closing: the last requests of a drain that was cut short.
-            raise DatabaseUnavailable(_UNREACHABLE, RETRY_AFTER) from error
-        except Exception as error:
-            fault = faults.while_connecting(error)
-            self._measures.error(CONNECT, fault.sqlstate).inc()
-            if fault.kind is Kind.BUSY:
-                self._note_full(fault)
-            await self._suffer(fault, epoch)
-            raise _translate(CONNECT, fault) from error
-
-    async def _ask_on(
-        self, connection: Connection, operation: str, ask: Callable[[Connection], Awaitable[R]]
+    async def _ask(
+        self,
+        operation: str,
+        ask: Callable[[Connection], Awaitable[R]],
+        is_safe: Callable[[], bool],
     ) -> R:
-        epoch, start = self._availability.epoch, time.monotonic()
+        """Ask, and once more if the connection was lost and ``is_safe`` allows it."""
         try:
-            answer = await ask(connection)
-        except Exception as error:
-            fault = faults.while_asking(error, closed=is_gone(connection))
-            faults.strip(error)
-            self._measures.error(operation, fault.sqlstate).inc()
-            if fault.kind is Kind.OUTAGE:
-                self._connections.cut(connection)
-            await self._suffer(fault, epoch)
-            raise _translate(operation, fault) from error
-        finally:
-            self._measures.durations[operation].observe(time.monotonic() - start)
-        self._answered()
-        return answer
+            return await self._access.ask(operation, ask)
+        except FaultError as error:
+            if error.fault.kind is not Kind.LOST or not is_safe():
+                raise
+        self._measures.retries.inc()
+        epoch = self._availability.epoch
+        try:
+            return await self._access.ask(operation, ask)
+        except FaultError as error:
+            if error.fault.kind is Kind.LOST:
+                # Twice in a row is no accident: behind a balancer a dead server looks like this.
+                outage = dataclasses.replace(error.fault, kind=Kind.OUTAGE)
+                await self._access.suffer(outage, epoch)
+            raise
 
-    def _note_full(self, fault: Fault) -> None:
-        """Log it once an episode; other connections go on working meanwhile, so none ends it."""
-        now = time.monotonic()
-        if now - self._was_full > FULL_EPISODE:
-            _log.warning("database full", reason=fault.reason, sqlstate=fault.sqlstate)
-        self._was_full = now
-
-    def _answered(self) -> None:
-        if self._availability.answered():
-            _log.info("database available")
-
-    async def _suffer(self, fault: Fault, epoch: int) -> None:
-        """Draw the consequences of a fault for everybody else."""
-        if fault.kind is Kind.OUTAGE and self._availability.failed(epoch):
-            _log.warning("database unavailable", reason=fault.reason, sqlstate=fault.sqlstate)
-            self._watch.alarm()
-        if fault.kind in {Kind.OUTAGE, Kind.LOST, Kind.DEMOTED}:
-            await self._connections.expire()
-        else:
-            self._answered()  # a refusal is an answer
+    def _translate(self, operation: str, fault: Fault) -> Exception:
+        """Return what the caller understands; nothing was done."""
+        if fault.kind is not Kind.WRONG:
+            return DatabaseUnavailable(_REFUSALS[fault.kind], RETRY_AFTER)
+        if fault.constraint is not None:
+            return ConstraintViolated(operation, fault.sqlstate, fault.constraint)
+        if schema.is_mismatch(fault.sqlstate) and not self._watch.compatible.is_set():
+            # Before the schema fits, a missing table is a matter of time and no bug.
+            return DatabaseUnavailable("The database is not set up yet.", RETRY_AFTER)
+        return QueryFailed(operation, fault.sqlstate)
 
     async def _read_schema(self) -> Schema:
         try:
-            row = await self._read(SCHEMA_READ, lambda connection: connection.fetchrow(schema.READ))
-        except QueryFailed as error:
-            if error.sqlstate == schema.UNDEFINED_TABLE:
+            row = await self._ask(SCHEMA_READ, lambda each: each.fetchrow(schema.READ), _always)
+        except FaultError as error:
+            if error.fault.sqlstate == schema.UNDEFINED_TABLE:
                 return schema.EMPTY
-            raise
+            raise self._translate(SCHEMA_READ, error.fault) from error.__cause__
         return Schema(*row) if row else schema.EMPTY
 
     def _collect(self) -> None:
@@ -249,9 +230,5 @@ class DatabasePool:
         self._connections.collect()
 
 
-def _translate(operation: str, fault: Fault) -> Exception:
-    if fault.kind is Kind.LOST:
-        return _LostError(fault)
-    if fault.kind is Kind.WRONG:
-        return QueryFailed(operation, fault.sqlstate)
-    return DatabaseUnavailable(_REFUSALS[fault.kind], RETRY_AFTER)
+def _always() -> bool:
+    return True

@@ -3,7 +3,16 @@
 import asyncpg
 import pytest
 
-from bellbuoy.database.faults import Kind, describe, sqlstate, strip, while_asking, while_connecting
+from bellbuoy.database.faults import (
+    FaultError,
+    Kind,
+    TransactionFault,
+    describe,
+    sqlstate,
+    strip,
+    while_asking,
+    while_connecting,
+)
 
 
 def server_error(state: str, message: str = "no", detail: str | None = None) -> Exception:
@@ -99,3 +108,18 @@ def test_detail_is_neither_described_nor_kept() -> None:
 def test_an_error_without_a_message_is_described_by_its_type() -> None:
     """A log line is never empty."""
     assert describe(TimeoutError()) == "TimeoutError"
+
+
+def test_a_violated_constraint_has_its_name() -> None:
+    """Only a violation has one."""
+    violation = asyncpg.PostgresError.new({"C": "23505", "M": "no", "n": "users_email_key"})
+    assert while_asking(violation, closed=False).constraint == "users_email_key"
+    assert while_asking(server_error("22003"), closed=False).constraint is None
+    assert while_asking(OSError(), closed=True).constraint is None
+
+
+def test_a_transaction_s_own_fault_says_itself_what_it_means() -> None:
+    """Even if its connection was closed over it."""
+    fault = while_asking(TransactionFault(Kind.BUSY, "57014", "too long"), closed=True)
+    assert (fault.kind, fault.sqlstate, fault.reason) == (Kind.BUSY, "57014", "too long")
+    assert str(FaultError(fault)) == "too long"

@@ -69,9 +69,10 @@ async def test_readiness_is_latched(worker: Worker) -> None:
     """A replacement is not asked again: a database outage must not keep it out."""
     worker.slot.take(admin=False)
     worker.plan.board.was_ready = 1.0
-    stop = asyncio.Event()
-    staying = asyncio.ensure_future(worker._stay(Hesitant(), stop))
+    server, stop = Hesitant(), asyncio.Event()
+    staying = asyncio.ensure_future(worker._stay(server, stop))
     await until(worker, State.READY)
+    assert not server.may_be_ready.is_set()
     stop.set()
     await staying
 
@@ -108,7 +109,10 @@ async def test_an_orphaned_admin_process_waits_for_nobody() -> None:
     board = Scoreboard((), 3)
     board.workers[1].take(admin=False)
     board.supervisor = os.getppid() + 1
-    await asyncio.wait_for(module._traffic_stopped(board), 10)
+    waiting = asyncio.ensure_future(module._traffic_stopped(board))
+    done, _ = await asyncio.wait({waiting}, timeout=10)
+    assert done == {waiting}
+    assert board.workers[1].carries_traffic, "the slot of the dead"
 
 
 async def test_resources_are_closed_in_reverse() -> None:

@@ -1,0 +1,169 @@
+"""Batching: lookups that arrive in one turn of the event loop become one query.
+
+Laws of this file:
+
+- A batch that was sent takes no more keys: whoever wrote before asking reads what was written.
+- A query is cancelled only when nobody waits for it any more.
+- A key that cannot be asked for is refused before it joins, so it fails nobody else.
+- What fails a batch fails those who wait for it, and no other batch.
+- A key that is not there is an answer: ``None``.
+
+The pattern is Facebook's DataLoader, without its cache: what two callers share is the question,
+never an old answer.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from bellbuoy.errors import Refused
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+MOST = 256
+"""Keys in one query; a fuller turn sends several."""
+
+
+@dataclass(slots=True, eq=False)
+class _Batch(Generic[K, V]):
+    """The keys of one query, and who waits for each.
+
+    Args:
+        waiters: For each key those who want it, the ones that gave up included.
+        waiting: How many have not given up.
+        task: The query, once it is sent.
+    """
+
+    waiters: "dict[K, list[asyncio.Future[V | None]]]" = field(default_factory=dict)
+    waiting: int = 0
+    task: "asyncio.Task[None] | None" = None
+
+    def join(self, key: K, waiter: "asyncio.Future[V | None]") -> None:
+        """Have ``key`` asked for."""
+        self.waiters.setdefault(key, []).append(waiter)
+        self.waiting += 1
+
+    def leave(self) -> None:
+        """Give up waiting; the last one to do so ends the query."""
+        self.waiting -= 1
+        if not self.waiting and self.task is not None:
+            self.task.cancel()
+
+    def wanted(self) -> list[K]:
+        """Return the keys that somebody still waits for."""
+        return [
+            key
+            for key, waiters in self.waiters.items()
+            if not all(waiter.done() for waiter in waiters)
+        ]
+
+    def answer(self, found: Mapping[K, V]) -> None:
+        """Give everybody who waits what was found."""
+        for key, waiters in self.waiters.items():
+            value = found.get(key)
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Give everybody who waits the error."""
+        for waiters in self.waiters.values():
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_exception(error)
+
+
+class Batcher(Generic[K, V]):
+    """Looks keys up, those of one turn of the loop together.
+
+    Args:
+        load: Returns what it finds of some keys, each named once; it keeps a deadline.
+        most: Keys given to ``load`` at once.
+        accepts: Whether a key can be asked for at all.
+        observe: Told how many keys each query asks for.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[Sequence[K]], Coroutine[Any, Any, Mapping[K, V]]],
+        *,
+        most: int = MOST,
+        accepts: Callable[[K], bool] | None = None,
+        observe: Callable[[int], object] | None = None,
+    ) -> None:
+        """Wait for the first key."""
+        if most < 1:
+            raise ValueError("most is at least 1")
+        self._load = load
+        self._most = most
+        self._accepts = accepts
+        self._observe = observe
+        self._open: _Batch[K, V] | None = None
+        # The loop holds tasks weakly.
+        self._sent: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def get(self, key: K) -> V | None:
+        """Return what ``key`` stands for, or ``None`` if there is nothing.
+
+        Raises:
+            ValueError: The key cannot be asked for.
+            Refused: The batcher is closed.
+            Exception: What ``load`` raised; all who shared its query get the same one.
+
+        Cancellation: ends the waiting; the query ends when everybody has given up.
+        """
+        if self._accepts is not None and not self._accepts(key):
+            raise ValueError(f"{key!r} is no key that can be looked up")
+        if self._closed:
+            raise Refused("This instance is stopping.", 1.0)
+        loop = asyncio.get_running_loop()
+        batch = self._open
+        if batch is None:
+            batch = self._open = _Batch()
+            loop.call_soon(self._send, batch)
+        waiter: asyncio.Future[V | None] = loop.create_future()
+        batch.join(key, waiter)
+        if len(batch.waiters) >= self._most:
+            self._send(batch)
+        try:
+            return await waiter
+        finally:
+            batch.leave()
+
+    async def aclose(self) -> None:
+        """End the queries under way; who still waits is refused. Idempotent."""
+        self._closed = True
+        if self._open is not None:
+            self._open.fail(Refused("This instance is stopping.", 1.0))
+        sent = tuple(self._sent)
+        for task in sent:
+            task.cancel()
+        await asyncio.gather(*sent, return_exceptions=True)
+
+    def _send(self, batch: _Batch[K, V]) -> None:
+        """Ask for the batch's keys; from here on it takes no more."""
+        if batch.task is not None:
+            return  # it was full before its turn was over
+        if self._open is batch:
+            self._open = None
+        keys = batch.wanted()
+        if not keys:
+            return
+        if self._observe is not None:
+            self._observe(len(keys))
+        batch.task = task = asyncio.get_running_loop().create_task(self._ask(batch, keys))
+        self._sent.add(task)
+        task.add_done_callback(self._sent.discard)
+
+    async def _ask(self, batch: _Batch[K, V], keys: Sequence[K]) -> None:
+        try:
+            batch.answer(await self._load(keys))
+        except asyncio.CancelledError:
+            # By the last who waited, or by closing; only then is anybody left.
+            batch.fail(Refused("This instance is stopping.", 1.0))
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to those who wait
+            batch.fail(error)

@@ -1,0 +1,41 @@
+"""One attempt without PostgreSQL; tests/integration/test_database_outages.py has one."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import structlog
+
+from bellbuoy.errors import DatabaseUnavailable
+from tests.bellbuoy.database.pools import READ, nowhere, opened
+
+
+async def test_a_full_postgresql_is_told_once_and_counted(tmp_path: Path) -> None:
+    """The cause is on record, without a line for each request."""
+    fields = b"SFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0"
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"E" + (4 + len(fields)).to_bytes(4, "big") + fields)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    settings = nowhere(tmp_path, server.sockets[0].getsockname()[1])
+    with structlog.testing.capture_logs() as events:
+        async with server, opened(settings) as target:
+            for _ in range(3):
+                with pytest.raises(DatabaseUnavailable, match="too busy"):
+                    await target.pool.fetch(READ, "SELECT 1")
+            counted = target.measures().error("connect", "53300").value
+    assert counted >= 3
+    (full,) = [event for event in events if event["event"] == "database full"]
+    assert (full["log_level"], full["sqlstate"]) == ("warning", "53300")
+
+
+async def test_a_refused_connection_is_counted(tmp_path: Path) -> None:
+    """As one that no answer came from."""
+    async with opened(nowhere(tmp_path)) as target:
+        with pytest.raises(DatabaseUnavailable):
+            await target.pool.fetch(READ, "SELECT 1")
+        assert target.measures().error("connect", None).value >= 1

@@ -1,0 +1,118 @@
+"""Clients that read slowly, late, or never: bounded, and nobody else's problem."""
+
+import socket
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from tests.clients import connect, fill, is_echoed, open_wide, pattern, read_exactly, reset
+from tests.integration.test_echo import most_memory
+from tests.program import Program, loop, running
+from tests.waiting import eventually
+
+__all__ = ["loop"]
+
+pytestmark = pytest.mark.slow
+
+CLOSED = "echo_connections_closed_total"
+ACTIVE = "bellbuoy_connections_active"
+
+
+def has_paused(program: Program) -> bool:
+    """Return whether the service has stopped to read from somebody."""
+    return program.metrics().value("echo_write_paused_total") > 0
+
+
+def test_a_client_that_does_not_read_is_not_read_from(loop: str) -> None:
+    """What the service holds for it stays bounded, the others are served, and nothing is lost."""
+    high_water = 64 * 1024
+    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_WRITE_BUFFER_BYTES": str(high_water)}
+    with running("echo", environ) as program:
+        program.await_workers(1)
+        with connect(program.address, small=True) as slow:
+            sent = fill(slow, lambda: has_paused(program))
+            metrics = program.metrics()
+            held = metrics.value("echo_received_bytes_total") - metrics.value(
+                "echo_sent_bytes_total"
+            )
+            # The mark, and the one read that went over it: 256 KiB on either loop.
+            assert 0 < held <= high_water + 256 * 1024
+            with connect(program.address) as other:
+                assert is_echoed(other)
+            open_wide(slow)
+            assert read_exactly(slow, sent) == pattern(0, sent)
+            assert is_echoed(slow)
+        assert program.stop() == 0
+
+
+def test_a_client_that_never_reads_is_cut(loop: str) -> None:
+    """At the write timeout, counted as such; what it was not sent is not counted as sent."""
+    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_WRITE_TIMEOUT_SECONDS": "1"}
+    with running("echo", environ) as program:
+        program.await_workers(1)
+        with connect(program.address, small=True) as stalled:
+            sent = fill(stalled, lambda: has_paused(program))
+            eventually(lambda: program.metrics().value(CLOSED, reason="write_timeout") == 1)
+            with pytest.raises(ConnectionError):
+                read_exactly(stalled, sent)
+        metrics = program.metrics()
+        received = metrics.value("echo_received_bytes_total")
+        assert metrics.value("echo_sent_bytes_total") < received
+        assert program.stop() == 0
+
+
+def test_many_clients_that_do_not_read_cost_a_bounded_amount_each(loop: str) -> None:
+    """A hundred of them: the mark and one read; whoever reads is served."""
+    count, high_water, one_read = 100, 64 * 1024, 256 * 1024
+    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_WRITE_BUFFER_BYTES": str(high_water)}
+    with running("echo", environ) as program, ExitStack() as stack:
+        (worker,) = program.await_workers(1)
+        before = most_memory(worker)
+        slow = [stack.enter_context(connect(program.address, small=True)) for _ in range(count)]
+        for client in slow:
+            client.settimeout(0)
+
+        def all_paused() -> bool:
+            for client in slow:
+                with suppress(BlockingIOError):
+                    client.send(pattern(0, 65536))
+            return program.metrics().value("echo_write_paused_total") >= count
+
+        eventually(all_paused)
+        with connect(program.address) as other:
+            assert all(is_echoed(other) for _ in range(100))
+        metrics = program.metrics()
+        received = metrics.value("echo_received_bytes_total")
+        held = received - metrics.value("echo_sent_bytes_total")
+        assert held <= count * (high_water + one_read)
+        assert most_memory(worker) - before <= count * (high_water + one_read) + 16 * 1024 * 1024
+        for client in slow:
+            reset(client)
+        eventually(lambda: program.metrics().value(ACTIVE) == 0)
+        assert program.stop() == 0
+
+
+def test_after_its_fin_a_client_must_read_the_rest_in_time(loop: str) -> None:
+    """Or it is cut at the half-close timeout; one that reads in time gets everything."""
+    size = 8 * 1024 * 1024
+    environ = {
+        "BUOY_LOOP": loop,
+        "BUOY_ECHO_HALF_CLOSE_TIMEOUT_SECONDS": "1",
+        "BUOY_ECHO_WRITE_BUFFER_BYTES": str(2 * size),  # so that the service reads up to the FIN
+    }
+    with running("echo", environ) as program:
+        program.await_workers(1)
+        with connect(program.address, small=True) as stalled:
+            stalled.sendall(pattern(0, size))
+            stalled.shutdown(socket.SHUT_WR)
+            ended = {"reason": "half_close_timeout"}
+            eventually(lambda: program.metrics().value(CLOSED, **ended) == 1)
+            with pytest.raises(ConnectionError):
+                read_exactly(stalled, size)
+        assert program.metrics().value("echo_received_bytes_total") == size
+        assert program.metrics().value("echo_sent_bytes_total") < size
+        with connect(program.address) as reading:
+            reading.sendall(pattern(0, size))
+            reading.shutdown(socket.SHUT_WR)
+            assert read_exactly(reading, size + 1) == pattern(0, size)
+        assert program.stop() == 0
