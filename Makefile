@@ -42,8 +42,9 @@ format: $(VENV)/dev.txt ## Format the code and mend what can be mended
 	@$(PY) -m ruff format
 
 .PHONY: docs
-docs: $(VENV)/dev.txt ## Write docs/configuration.md from the settings classes
+docs: $(VENV)/dev.txt ## Write what the documents say of settings and metrics from the declarations
 	@PYTHONPATH=services $(PY) tools/configuration.py docs/configuration.md
+	@PYTHONPATH=services $(PY) tools/metrics.py docs/operations.md
 
 .PHONY: bench
 bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=monitor is bench/monitor.py
