@@ -46,6 +46,10 @@ docs: $(VENV)/dev.txt ## Write what the documents say of settings and metrics fr
 	@PYTHONPATH=services $(PY) tools/configuration.py docs/configuration.md
 	@PYTHONPATH=services $(PY) tools/metrics.py docs/operations.md
 
+.PHONY: rules
+rules: $(VENV)/dev.txt ## Write what follows from tools/rules.py and deploy/prometheus/rules
+	@$(PY) tools/rules.py
+
 .PHONY: bench
 bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=probes is bench/probes.py
 	@PYTHONPATH=services $(PY) -m bench.$(BENCH) $(ARGS)
