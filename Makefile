@@ -46,9 +46,17 @@ docs: $(VENV)/dev.txt ## Write what the documents say of settings and metrics fr
 	@PYTHONPATH=services $(PY) tools/configuration.py docs/configuration.md
 	@PYTHONPATH=services $(PY) tools/metrics.py docs/operations.md
 
+.PHONY: rules
+rules: $(VENV)/dev.txt ## Write what follows from tools/rules.py and deploy/prometheus/rules
+	@$(PY) tools/rules.py
+
 .PHONY: bench
-bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=monitor is bench/monitor.py
+bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=probes is bench/probes.py
 	@PYTHONPATH=services $(PY) -m bench.$(BENCH) $(ARGS)
+
+.PHONY: bench-monitor
+bench-monitor: $(VENV)/dev.txt ## Measure what counting a call costs, beside its peers
+	@PYTHONPATH=services $(PY) -m bench.monitor $(ARGS)
 
 .PHONY: bench-echo
 bench-echo: $(VENV)/dev.txt ## Measure the echo service beside its peers; takes about six minutes
