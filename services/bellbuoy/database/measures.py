@@ -32,6 +32,11 @@ REFUSED = counter(
 RETRIES = counter(
     "db_retries_total", "Reads repeated because their connection was lost under them."
 )
+BATCH_KEYS = histogram(
+    "db_batch_keys",
+    "Keys that one query of a batch asks for.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
 SCHEMA_VERSION = gauge(
     "db_schema_version", "The newest migration that the database has.", merge="max"
 )
@@ -48,6 +53,7 @@ def families(operations: Sequence[str]) -> tuple[Family, ...]:
         ACQUIRE_TIMEOUTS,
         REFUSED,
         RETRIES,
+        BATCH_KEYS,
         SCHEMA_VERSION,
         _durations(operations),
         _errors(operations),
@@ -70,6 +76,7 @@ class Measures:
         self.acquire_timeouts = instruments.counter(ACQUIRE_TIMEOUTS)
         self.refused = instruments.counter(REFUSED)
         self.retries = instruments.counter(RETRIES)
+        self.batch_keys = instruments.histogram(BATCH_KEYS)
         self.schema_version = instruments.gauge(SCHEMA_VERSION)
         durations = _durations(operations)
         self.durations: dict[str, Histogram] = {

@@ -14,6 +14,7 @@ from typing import Self, TypeVar, cast
 
 import asyncpg
 
+from bellbuoy.batching import Batcher
 from bellbuoy.database import schema
 from bellbuoy.database.access import UNREACHABLE, Access
 from bellbuoy.database.availability import Availability, State
@@ -92,6 +93,7 @@ class DatabasePool:
         )
         self._writes = Writes(monitor)
         self._instruments = instruments
+        self._batchers: list[Batcher[int, asyncpg.Record]] = []
 
     async def __aenter__(self) -> Self:
         """Begin to watch PostgreSQL; connections are opened when they are needed."""
@@ -107,6 +109,8 @@ class DatabasePool:
         traceback: TracebackType | None,
     ) -> None:
         """Finish the writes, close every connection; bounded even when PostgreSQL is silent."""
+        for batcher in self._batchers:
+            await batcher.aclose()
         await self._writes.close()
         await self._watch.stop()
         await self._connections.close()
@@ -134,6 +138,21 @@ class DatabasePool:
     async def fetchrow(self, operation: str, sql: str, *values: object) -> asyncpg.Record | None:
         """Return the first row of a statement that reads, or ``None``; see :meth:`fetch`."""
         return await self._read(operation, lambda connection: connection.fetchrow(sql, *values))
+
+    def batcher(self, operation: str, sql: str) -> Batcher[int, asyncpg.Record]:
+        """Return what looks rows up by their id, those of one turn of the loop in one query.
+
+        Args:
+            operation: The query's name, one of those declared.
+            sql: It takes the ids as ``$1`` and returns a row for each that is there, the id first.
+        """
+
+        async def load(ids: Sequence[int]) -> dict[int, asyncpg.Record]:
+            return {row[0]: row for row in await self.fetch(operation, sql, ids)}
+
+        batcher = Batcher(load, accepts=_is_bigint, observe=self._measures.batch_keys.observe)
+        self._batchers.append(batcher)
+        return batcher
 
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
         """Do ``work`` in one transaction and return what it returned, committed.
@@ -232,3 +251,8 @@ class DatabasePool:
 
 def _always() -> bool:
     return True
+
+
+def _is_bigint(key: int) -> bool:
+    """Return whether the driver can send it; one that it cannot would fail its whole batch."""
+    return -1 << 63 <= key < 1 << 63
