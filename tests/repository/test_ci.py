@@ -38,7 +38,8 @@ def ci(
     make.write_text(
         MAKE.format(lint=lint, test=test, output=output, stack=STACK, stack_test=stack_test)
     )
-    for name in ("make", "curl", "nc", "promtool", "ss", "wrk", "kubectl", "python3"):
+    names = ("make", "curl", "nc", "chromium", "promtool", "ss", "wrk", "kubectl", "python3")
+    for name in names:
         (folder / "bin" / name).touch()
         (folder / "bin" / name).chmod(0o755)
     run = subprocess.run(
