@@ -46,6 +46,10 @@ docs: $(VENV)/dev.txt ## Write what the documents say of settings and metrics fr
 	@PYTHONPATH=services $(PY) tools/configuration.py docs/configuration.md
 	@PYTHONPATH=services $(PY) tools/metrics.py docs/operations.md
 
+.PHONY: screenshots
+screenshots: $(VENV)/dev.txt ## Show the status page in docs/screenshots; needs chromium
+	@PYTHONPATH=services:. $(PY) tools/screenshots.py docs/screenshots
+
 .PHONY: rules
 rules: $(VENV)/dev.txt ## Write what follows from tools/rules.py and deploy/prometheus/rules
 	@$(PY) tools/rules.py

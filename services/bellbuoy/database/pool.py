@@ -97,7 +97,7 @@ class DatabasePool:
 
     async def __aenter__(self) -> Self:
         """Begin to watch PostgreSQL; connections are opened when they are needed."""
-        await self._connections.open()
+        await self._connections.open(self._watch.alarm)
         self._instruments.before_flush(self._collect)
         self._watch.start(self._monitor)
         return self
