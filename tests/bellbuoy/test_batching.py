@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellbuoy.batching import Batcher
-from bellbuoy.errors import Refused
+from bellbuoy.batching import LINE, Batcher
+from bellbuoy.errors import Overloaded, Refused
 
 
 class Queries:
@@ -162,7 +162,7 @@ async def test_a_key_that_cannot_be_asked_for_does_not_join() -> None:
 async def test_a_batch_has_a_bound() -> None:
     """What does not fit goes into another one, in the same turn."""
     queries, sizes = Queries(), list[int]()
-    batcher = Batcher(queries.load, most=2, observe=sizes.append)
+    batcher = Batcher(queries.load, most=2, observe=sizes.append, at_once=3)
     lookups = [asyncio.ensure_future(batcher.get(key)) for key in range(5)]
     await settle()
     assert queries.asked == [[0, 1], [2, 3], [4]]
@@ -198,24 +198,101 @@ async def _never(_: Sequence[int]) -> Mapping[int, int]:
     raise AssertionError("asked")
 
 
+async def test_while_queries_are_under_way_the_next_batch_grows() -> None:
+    """Turns of the loop come and go; what they ask for is one query when there is a turn for it."""
+    queries = Queries()
+    batcher = Batcher(queries.load, at_once=1)
+    lookups = [asyncio.ensure_future(batcher.get(1))]
+    first = await queries.next()
+    for key in (2, 3, 4):
+        lookups.append(asyncio.ensure_future(batcher.get(key)))
+        await settle()
+    assert queries.asked == [[1]]
+    first.set_result({})
+    (await queries.next()).set_result({2: "two", 3: "three", 4: "four"})
+    assert await asyncio.gather(*lookups) == [None, "two", "three", "four"]
+    assert queries.asked == [[1], [2, 3, 4]]
+
+
+async def test_a_failed_query_gives_its_turn_on() -> None:
+    """And so does one that was cancelled."""
+    queries = Queries()
+    batcher = Batcher(queries.load, at_once=1)
+    failing = asyncio.ensure_future(batcher.get(1))
+    first = await queries.next()
+    leaving = asyncio.ensure_future(batcher.get(2))
+    await settle()
+    first.set_exception(RuntimeError("broken"))
+    with pytest.raises(RuntimeError):
+        await failing
+    await queries.next()
+    staying = asyncio.ensure_future(batcher.get(3))
+    await settle()
+    leaving.cancel()
+    (await queries.next()).set_result({3: "three"})
+    assert await staying == "three"
+    assert queries.asked == [[1], [2], [3]]
+
+
+async def test_who_gets_no_turn_in_time_is_refused() -> None:
+    """Whether the batch is full or not; the query under way goes on."""
+    queries = Queries()
+    batcher = Batcher(queries.load, most=2, at_once=1, patience=0.01)
+    first = asyncio.ensure_future(batcher.get(1))
+    answer = await queries.next()
+    late = [asyncio.ensure_future(batcher.get(key)) for key in (2, 3, 4)]
+    for lookup in late:
+        with pytest.raises(Overloaded, match="no turn"):
+            await lookup
+    answer.set_result({1: "one"})
+    assert await first == "one"
+    again = asyncio.ensure_future(batcher.get(5))
+    (await queries.next()).set_result({5: "five"})
+    assert await again == "five"
+    assert queries.asked == [[1], [5]]
+
+
+async def test_the_line_is_bounded() -> None:
+    """Who comes when it is full is refused at once."""
+    queries = Queries()
+    batcher = Batcher(queries.load, most=1, at_once=1)
+    lookups = [asyncio.ensure_future(batcher.get(key)) for key in range(LINE + 1)]
+    await settle()
+    with pytest.raises(Overloaded, match="Too much"):
+        await batcher.get(99)
+    await batcher.aclose()
+    await asyncio.gather(*lookups, return_exceptions=True)
+
+
 @given(
     st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=6),
     st.integers(1, 4),
     st.sets(st.integers(0, 40)),
+    st.integers(1, 3),
 )
 def test_whatever_is_asked_and_given_up_everybody_who_stays_gets_the_truth(
-    turns: list[list[int]], most: int, quitters: set[int]
+    turns: list[list[int]], most: int, quitters: set[int], at_once: int
 ) -> None:
     """Any turns, any keys, any of them given up in between: no answer is lost or mixed up."""
+    under_way = 0
 
     async def load(keys: Sequence[int]) -> Mapping[int, int]:
+        nonlocal under_way
+        under_way += 1
+        try:
+            return await answer(keys)
+        finally:
+            under_way -= 1
+
+    async def answer(keys: Sequence[int]) -> Mapping[int, int]:
+        assert under_way <= at_once
         assert 0 < len(keys) <= most
         assert len(set(keys)) == len(keys)
         await asyncio.sleep(0)
         return {key: key * 10 for key in keys if key % 3}
 
     async def play() -> None:
-        batcher = Batcher(load, most=most)
+        batcher = Batcher(load, most=most, at_once=at_once)
         lookups: list[tuple[int, asyncio.Future[int | None]]] = []
         for keys in turns:
             lookups.extend((key, asyncio.ensure_future(batcher.get(key))) for key in keys)

@@ -64,6 +64,7 @@ class Connections:
             min_size=0,
             max_size=self._size,
             max_inactive_connection_lifetime=IDLE,
+            init=self._opened,
         )
 
     async def close(self) -> None:
@@ -124,6 +125,9 @@ class Connections:
     async def expire(self) -> None:
         """Have every connection that is open now replaced before it is used again."""
         await self._pool.expire_connections()
+
+    async def _opened(self, _: asyncpg.Connection) -> None:
+        self._measures.created.inc()
 
     def collect(self) -> None:
         """Store the gauges."""

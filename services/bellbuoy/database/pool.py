@@ -10,10 +10,11 @@ import dataclasses
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import asyncpg
 
+from bellbuoy.batching import Batcher
 from bellbuoy.database import schema
 from bellbuoy.database.access import UNREACHABLE, Access
 from bellbuoy.database.availability import Availability, State
@@ -34,8 +35,10 @@ from bellbuoy.errors import (
 )
 from bellbuoy.instruments import Instruments
 from bellbuoy.monitor import AsyncMonitor
+from bellbuoy.retrybudget import RetryBudget
 
 R = TypeVar("R")
+V = TypeVar("V")
 
 _REFUSALS = {
     Kind.OUTAGE: UNREACHABLE,
@@ -91,6 +94,7 @@ class DatabasePool:
             self._connections, self._availability, self._measures, self._watch.alarm
         )
         self._writes = Writes(monitor)
+        self._budget = RetryBudget()
         self._instruments = instruments
 
     async def __aenter__(self) -> Self:
@@ -134,6 +138,34 @@ class DatabasePool:
     async def fetchrow(self, operation: str, sql: str, *values: object) -> asyncpg.Record | None:
         """Return the first row of a statement that reads, or ``None``; see :meth:`fetch`."""
         return await self._read(operation, lambda connection: connection.fetchrow(sql, *values))
+
+    def batcher(
+        self,
+        operation: str,
+        sql: str,
+        make: Callable[..., V],
+        *,
+        accepts: Callable[[Any], bool] | None = None,
+    ) -> Batcher[Any, V]:
+        """Return what looks rows up by a key, those of one turn of the loop in one statement.
+
+        ::
+
+            users = pool.batcher("users.get", "SELECT id, name FROM users WHERE id = ANY($1)", User)
+            user = await users.get(7)  # a User, or None
+
+        Args:
+            operation: The statement's name, one of those declared.
+            sql: The statement; ``$1`` are the keys, the first column is the key of a row.
+            make: Makes an answer of a row's columns.
+            accepts: Whether a key fits its column; one that does not would fail all others.
+        """
+
+        async def load(keys: Sequence[Any]) -> dict[Any, V]:
+            rows = await self.fetch(operation, sql, keys)
+            return {row[0]: make(*row) for row in rows}
+
+        return Batcher(load, accepts=accepts, observe=self._measures.batch_keys.observe)
 
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
         """Do ``work`` in one transaction and return what it returned, committed.
@@ -188,11 +220,16 @@ class DatabasePool:
         ask: Callable[[Connection], Awaitable[R]],
         is_safe: Callable[[], bool],
     ) -> R:
-        """Ask, and once more if the connection was lost and ``is_safe`` allows it."""
+        """Ask, and once more if the connection was lost, ``is_safe`` and the budget allow it.
+
+        Not by ``async_retry``: the second attempt comes at once, on another connection, and the
+        first must cost nothing, because nearly all of them succeed.
+        """
+        self._budget.call()
         try:
             return await self._access.ask(operation, ask)
         except FaultError as error:
-            if error.fault.kind is not Kind.LOST or not is_safe():
+            if error.fault.kind is not Kind.LOST or not is_safe() or not self._budget.withdraw():
                 raise
         self._measures.retries.inc()
         epoch = self._availability.epoch
