@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import resource
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -32,6 +33,17 @@ def connected(address: Address, count: int) -> Iterator[list[socket.socket]]:
     """Hold ``count`` connections."""
     with ExitStack() as stack:
         yield [stack.enter_context(connect(address)) for _ in range(count)]
+
+
+@contextmanager
+def room(count: int) -> Iterator[None]:
+    """Allow this process, and what it starts, so many descriptors until the block ends."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def read_exactly(connection: socket.socket, count: int) -> bytes:

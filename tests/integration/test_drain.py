@@ -30,6 +30,7 @@ __all__ = ["loop"]
 pytestmark = pytest.mark.slow
 
 CLIENTS = 200
+STREAMS = 500
 
 
 class Witness:
@@ -55,17 +56,17 @@ class Witness:
 
 
 async def test_every_echo_client_gets_a_prefix_then_fin(loop: str) -> None:
-    """200 clients stream into SIGTERM: a prefix of what each sent, FIN, no RST, exit 0.
+    """500 clients stream into SIGTERM: a prefix of what each sent, FIN, no RST, exit 0.
 
     And the service says that it sent every byte that it received.
     """
     with running("echo", {"BUOY_LOOP": loop, "BUOY_WORKERS": "2"}) as program:
-        talks = [Conversation() for _ in range(CLIENTS)]
+        talks = [Conversation() for _ in range(STREAMS)]
         clients = [asyncio.create_task(stream(program.address, talk)) for talk in talks]
         await asyncio.to_thread(eventually, lambda: all(talk.received for talk in talks))
         witness = await asyncio.to_thread(Witness, program)
         program.send(signal.SIGTERM)
-        await asyncio.wait_for(asyncio.gather(*clients), 15)
+        await asyncio.wait_for(asyncio.gather(*clients), 30)
         final = await asyncio.to_thread(witness.final_metrics, 2)
         assert await asyncio.to_thread(program.wait) == 0
     assert {talk.end for talk in talks} == {"fin"}
@@ -73,7 +74,7 @@ async def test_every_echo_client_gets_a_prefix_then_fin(loop: str) -> None:
     received = sum(talk.received for talk in talks)
     assert final.value("echo_received_bytes_total") == received
     assert final.value("echo_sent_bytes_total") == received
-    assert final.value("echo_connections_closed_total", reason="drain") == CLIENTS
+    assert final.value("echo_connections_closed_total", reason="drain") == STREAMS
 
 
 async def test_every_request_that_was_sent_is_answered(loop: str) -> None:

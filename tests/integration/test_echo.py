@@ -55,6 +55,22 @@ def test_bytes_come_back_as_they_were_sent(loop: str) -> None:
         assert program.stop() == 0
 
 
+def test_bytes_come_back_one_by_one(loop: str) -> None:
+    """Each in a packet of its own, without waiting for the one before."""
+    data = pattern(0, 20_000)
+    with running("echo", {"BUOY_LOOP": loop}) as program:
+        with connect(program.address) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for byte in data:
+                client.send(bytes([byte]))
+            client.shutdown(socket.SHUT_WR)
+            assert read_exactly(client, len(data) + 1) == data
+        eventually(lambda: program.metrics().value(CLOSED, reason="client") == 1)
+        # They arrive together now and then, but never all at once.
+        assert program.metrics().value("echo_messages_total") > 100
+        assert program.stop() == 0
+
+
 def test_256_mebibytes_come_back(loop: str) -> None:
     """In one write, read meanwhile; the service holds a small part of it at any time."""
     size = 256 * 1024 * 1024

@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from tests.clients import connect, fill, is_echoed, open_wide, pattern, read_exactly, reset
+from tests.clients import connect, fill, is_echoed, open_wide, pattern, read_exactly, reset, room
 from tests.integration.test_echo import most_memory
 from tests.program import Program, loop, running
 from tests.waiting import eventually
@@ -62,20 +62,26 @@ def test_a_client_that_never_reads_is_cut(loop: str) -> None:
 
 
 def test_many_clients_that_do_not_read_cost_a_bounded_amount_each(loop: str) -> None:
-    """A hundred of them: the mark and one read; whoever reads is served."""
-    count, high_water, one_read = 100, 64 * 1024, 256 * 1024
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_WRITE_BUFFER_BYTES": str(high_water)}
-    with running("echo", environ) as program, ExitStack() as stack:
+    """A thousand of them: the mark and one read; whoever reads is served."""
+    count, high_water, one_read = 1000, 64 * 1024, 256 * 1024
+    environ = {
+        "BUOY_LOOP": loop,
+        "BUOY_ECHO_WRITE_BUFFER_BYTES": str(high_water),
+        "BUOY_ECHO_WRITE_TIMEOUT_SECONDS": "300",
+    }
+    with room(count + 200), running("echo", environ) as program, ExitStack() as stack:
         (worker,) = program.await_workers(1)
         before = most_memory(worker)
         slow = [stack.enter_context(connect(program.address, small=True)) for _ in range(count)]
         for client in slow:
             client.settimeout(0)
 
+        data = pattern(0, 65536)
+
         def all_paused() -> bool:
             for client in slow:
                 with suppress(BlockingIOError):
-                    client.send(pattern(0, 65536))
+                    client.send(data)
             return program.metrics().value("echo_write_paused_total") >= count
 
         eventually(all_paused)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from bellbuoy import __version__, startup
-from bellbuoy.cli import token
+from bellbuoy.cli import budget, token
 from bellbuoy.errors import BellbuoyError
 
 
@@ -18,7 +18,7 @@ class Word(Protocol):
         """Declare the word's arguments; its parser's default ``run`` is what does it."""
 
 
-WORDS: tuple[Word, ...] = (token,)
+WORDS: tuple[Word, ...] = (budget, token)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ cap acts before descriptors run out, because a loop that meets EMFILE closes the
 
 import asyncio
 import errno
+import math
 import resource
 import socket
 from collections.abc import Coroutine, Sequence
@@ -36,6 +37,9 @@ back without a bound would deadlock when nobody else takes them."""
 
 PAUSE = 0.1
 """Seconds without accepting after the machine said it is full."""
+
+TELL = 1.0
+"""Seconds at least between two log lines that say so; the counter counts every pause."""
 
 RESERVED_DESCRIPTORS = 64
 """Kept for the database, logs and the loop itself."""
@@ -124,6 +128,7 @@ class Acceptor:
         instruments.before_flush(self._show_load)
         self._timer: asyncio.TimerHandle | None = None
         self._stepped_back = False
+        self._told = -math.inf
 
     def start(self) -> None:
         """Begin to accept."""
@@ -194,7 +199,9 @@ class Acceptor:
 
     def _pause(self, error: OSError) -> None:
         self._pauses.inc()
-        _log.warning("accept paused", reason=error.strerror, seconds=PAUSE)
+        if (now := self._loop.time()) >= self._told + TELL:
+            self._told = now
+            _log.warning("accept paused", reason=error.strerror, seconds=PAUSE)
         self._rest(PAUSE)
 
     def _admit(self, connection: socket.socket, peer: str) -> None:

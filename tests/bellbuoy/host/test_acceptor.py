@@ -5,6 +5,7 @@ import errno
 import resource
 
 import pytest
+from structlog.testing import capture_logs
 
 from bellbuoy.host import acceptor as module
 from bellbuoy.host.acceptor import (
@@ -82,6 +83,24 @@ async def test_a_full_machine_is_a_pause(number: int, monkeypatch: pytest.Monkey
         with given.clients(2):
             await given.until_made(2)
         assert given.pauses == 2
+
+
+async def test_a_machine_that_stays_full_does_not_fill_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every pause is counted, and one a second is told."""
+    monkeypatch.setattr(module, "PAUSE", 0.001)
+    async with bench(1000, *[errno.EMFILE] * 5) as given:
+        with capture_logs() as events, given.clients(1):
+            given.acceptor.start()
+            await given.until_made(1)
+            assert given.pauses == 5
+            assert [event["event"] for event in events] == ["accept paused"]
+            monkeypatch.setattr(module, "TELL", 0.0)
+            given.listener.faults = [OSError(errno.EMFILE, "full")]
+            with given.clients(1):
+                await given.until_made(2)
+        assert len(events) == 2
 
 
 async def test_a_pause_does_not_outlast_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
