@@ -45,6 +45,10 @@ format: $(VENV)/dev.txt ## Format the code and mend what can be mended
 docs: $(VENV)/dev.txt ## Write docs/configuration.md from the settings classes
 	@PYTHONPATH=services $(PY) tools/configuration.py docs/configuration.md
 
+.PHONY: rules
+rules: $(VENV)/dev.txt ## Write what follows from tools/rules.py and deploy/prometheus/rules
+	@$(PY) tools/rules.py
+
 .PHONY: bench
 bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=monitor is bench/monitor.py
 	@PYTHONPATH=services $(PY) -m bench.$(BENCH) $(ARGS)

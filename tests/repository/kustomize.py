@@ -13,7 +13,7 @@ import yaml
 from tests.repository.manifests import Manifests
 from tests.repository.tree import ROOT
 
-FOLDERS = ("k8s", "deploy/config", "deploy/postgres")
+FOLDERS = ("k8s", "deploy/config", "deploy/grafana", "deploy/postgres")
 """What a rendering reads."""
 
 OVERLAYS = ("dev", "production")

@@ -48,9 +48,18 @@ SHAPES: dict[tuple[str, str], Object] = {
         ],
     },
 }
+RULE: Object = {"expr": str, "labels": dict}
+ALERT = RULE | {
+    "alert": str,
+    "annotations": {"summary": str, "description": str, "runbook_url": str},
+}
+SHAPES[PROMETHEUS, "PrometheusRule"] = {
+    "groups": [{"name": str, "rules": [(RULE | {"record": str}, ALERT, ALERT | {"for": str})]}]
+}
 KINDS = {kind for _, kind in SHAPES}
 PROTOCOLS = {"HTTPRoute": "HTTP", "TCPRoute": "TCP"}
 
+FIRST_RULE = ("spec", "groups", 0, "rules", 0)
 LISTENER = ("spec", "listeners", 1)
 BACKEND = ("spec", "rules", 0, "backendRefs", 0)
 MISTAKES = {
@@ -69,6 +78,10 @@ MISTAKES = {
         "Gateway", "bellbuoy", (*LISTENER, "allowedRoutes", "kinds", 0, "kind"), "UDPRoute"
     ),
     "no-such-service": Mistake("TCPRoute", "bellbuoy-echo", (*BACKEND, "name"), "echo"),
+    "rule-without-a-name": Mistake("PrometheusRule", "bellbuoy", (*FIRST_RULE, "alert")),
+    "rule-that-says-since-instead-of-for": Mistake(
+        "PrometheusRule", "bellbuoy", (*FIRST_RULE, "since"), "1m"
+    ),
     "no-such-port": Mistake("HTTPRoute", "bellbuoy-api", (*BACKEND, "port"), 80),
 }
 
@@ -86,10 +99,16 @@ def problems(manifests: Manifests) -> Iterator[str]:
 
 
 def _misfits(place: str, value: Any, shape: Any) -> Iterator[str]:
-    """Compare a value with a shape: a type, a list of one shape, or all members of an object."""
+    """Compare a value with a shape.
+
+    A type, a list of one shape, one of several shapes, or all members of an object.
+    """
     if isinstance(shape, type):
         if not isinstance(value, shape):
             yield f"{place}: {value!r} is no {shape.__name__}"
+    elif isinstance(shape, tuple):
+        tries = [[*_misfits(place, value, each)] for each in shape]
+        yield from min(tries, key=len)
     elif isinstance(shape, list):
         if not isinstance(value, list) or not value:
             yield f"{place}: {value!r} is no list with members"
@@ -135,6 +154,7 @@ def test_production_has_one_of_each_kind() -> None:
     assert sorted(found) == [
         ("Gateway", "bellbuoy"),
         ("HTTPRoute", "bellbuoy-api"),
+        ("PrometheusRule", "bellbuoy"),
         ("ServiceMonitor", "bellbuoy"),
         ("TCPRoute", "bellbuoy-echo"),
     ]

@@ -1,0 +1,83 @@
+"""Every panel of every dashboard, asked of a real Prometheus that scrapes the stack at work."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.visiting import address, knock, repeating, visited
+from tests.onebox.running import onebox
+from tests.prometheus import Prometheus, prometheus
+from tests.repository.dashboards import Board, boards
+from tests.waiting import PATIENCE, eventually
+
+pytestmark = pytest.mark.slow
+
+# What Grafana would put there; minutes are seconds here, and a window holds several scrapes.
+INTERVALS = {"$__rate_interval": "5s", "$__range": "30s"}
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus that has seen both services at work."""
+    folder = tmp_path_factory.mktemp("dashboards")
+    with onebox(folder / "data", folder / "out") as box:
+        box.await_ready()
+        targets = {job: [address(box, f"{job} admin")] for job in ("echo", "api")}
+        echo = address(box, "echo")
+        with (
+            prometheus(folder / "prometheus", targets) as server,
+            visited(box, 2),
+            repeating(lambda: knock(echo)),
+        ):
+            eventually(lambda: len(server.query("slo:period_error_budget_remaining:ratio")) == 3)
+            yield server
+
+
+def has_data(server: Prometheus, expression: str) -> bool:
+    """Return whether a query has a sample that is a number."""
+    return any(not math.isnan(float(each["value"][1])) for each in server.query(expression))
+
+
+@pytest.mark.parametrize("board", boards(), ids=lambda board: board.stem)
+def test_every_panel_has_data(scraped: Prometheus, board: Board) -> None:
+    """With everything chosen in its variables; a panel of what ought not to be shows zero."""
+    missing = {panel["title"]: query for panel, query in board.queries()}
+    assert missing
+
+    def empty() -> dict[str, str]:
+        return {
+            title: expression
+            for title, query in ((p["title"], q) for p, q in board.queries())
+            if not has_data(scraped, expression := board.substituted(query, INTERVALS))
+        }
+
+    try:
+        eventually(lambda: not empty(), PATIENCE)
+    except AssertionError:
+        assert empty() == {}
+
+
+@pytest.mark.parametrize("board", boards(), ids=lambda board: board.stem)
+def test_every_variable_has_values(scraped: Prometheus, board: Board) -> None:
+    """The series that a variable takes its values from have the label."""
+    for name, (series, label) in board.variables().items():
+        found = scraped.query(board.substituted(series, INTERVALS))
+        assert {each["metric"].get(label) for each in found} - {None, ""}, name
+
+
+def test_a_panel_without_data_is_noticed(scraped: Prometheus) -> None:
+    """Neither nothing nor a division of nothing by nothing is data."""
+    assert has_data(scraped, "vector(0)")
+    assert not has_data(scraped, "no_such_metric")
+    assert not has_data(scraped, "vector(0) / vector(0)")
+
+
+def test_nothing_fires_while_all_is_well(scraped: Prometheus) -> None:
+    """And every rule can be evaluated."""
+    assert scraped.failures() == []
+    assert scraped.alerts() == []
+    assert json.dumps(scraped.query("up == 1")) != "[]"
+    assert re.fullmatch(r"[\d.]+", scraped.query("slo:objective:ratio")[0]["value"][1])

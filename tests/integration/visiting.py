@@ -1,0 +1,79 @@
+"""Clients that keep a onebox busy, and where it listens."""
+
+import http.client
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from tests.onebox.running import Onebox
+
+Address = tuple[str, int]
+
+PLACES = {
+    "echo": r"echo +127.0.0.1:(\d+)",
+    "api": r"api +http://127.0.0.1:(\d+)",
+    "echo admin": r"http://127.0.0.1:(\d+) \(echo\)",
+    "api admin": r"http://127.0.0.1:(\d+) \(api\)",
+}
+
+
+def address(box: Onebox, place: str) -> Address:
+    """Return where one of PLACES listens."""
+    return "127.0.0.1", int(box.printed(PLACES[place]))
+
+
+@contextmanager
+def repeating(action: Callable[[], object], pause: float = 0.1) -> Iterator[None]:
+    """Act again and again until the block ends."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(pause):
+            action()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def visited(box: Onebox, visitors: int) -> Iterator[None]:
+    """Keep so many clients asking the api for a greeting and for a user until the block ends."""
+    token = (box.data / "dev.token").read_text().strip()
+    api = address(box, "api")
+
+    def visit() -> None:
+        for path in ("/", "/users/1"):
+            ask(api, path, token)
+
+    with ExitStack() as stack:
+        for _ in range(visitors):
+            stack.enter_context(repeating(visit, 0.05))
+        yield
+
+
+def ask(place: Address, path: str, token: str = "") -> None:
+    """Ask for a path, whatever is answered."""
+    connection = http.client.HTTPConnection(*place, timeout=20)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        pass
+    finally:
+        connection.close()
+
+
+def knock(place: Address) -> None:
+    """Connect and say something, whether one is served or sent away."""
+    try:
+        with socket.create_connection(place, timeout=20) as client:
+            client.sendall(b"?")
+            client.recv(1)
+    except OSError:
+        pass
