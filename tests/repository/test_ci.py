@@ -38,7 +38,17 @@ def ci(
     make.write_text(
         MAKE.format(lint=lint, test=test, output=output, stack=STACK, stack_test=stack_test)
     )
-    for name in ("make", "curl", "nc", "promtool", "ss", "wrk", "kubectl", "python3"):
+    for name in (
+        "make",
+        "curl",
+        "nc",
+        "promtool",
+        "ss",
+        "wrk",
+        "pgbouncer",
+        "kubectl",
+        "python3",
+    ):
         (folder / "bin" / name).touch()
         (folder / "bin" / name).chmod(0o755)
     run = subprocess.run(
