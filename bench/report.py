@@ -29,6 +29,19 @@ def write_json(name: str, command: str, results: object) -> Path:
     return path
 
 
+def write_tables(name: str, command: str, tables: Mapping[str, Sequence[Sequence[str]]]) -> Path:
+    """Write ``bench/results/NAME.md``: for each heading a table, whose first row is its head."""
+    machine = f"Python {platform.python_version()}, Linux {platform.release()}"
+    today = datetime.now(UTC).date().isoformat()
+    lines = [f"Written by `{command}` on {today}: {machine}, {os.cpu_count()} CPUs."]
+    for heading, (head, *rows) in tables.items():
+        body = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+        lines += ["", f"## {heading}", "", *body]
+    path = RESULTS / f"{name}.md"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def write_bars(name: str, title: str, groups: Mapping[str, Sequence[tuple[str, float]]]) -> Path:
     """Write ``bench/results/NAME.svg``: for each group its bars, each labelled with its value.
 

@@ -1,20 +1,24 @@
-"""The api beside its peers.
+"""The api beside its peers, and what it costs.
 
-make bench-api
+make bench-api                  speed and idle cost: bench/results/api.json and api.svg
+make bench-api ARGS=memory      memory over ten minutes of full load: bench/results/api-memory.json
 
-Prints the tables with the targets beside the figures, writes bench/results/api.json and
-bench/results/api.svg. The servers share one core, of which one server at a time is under load;
-wrk, PostgreSQL and this script share the other. So requests a second are what a pair of cores
-gives, and the CPU time a request of the server's whole process tree is the steady figure.
+Prints the tables with the targets beside the figures. The servers share one core, of which one
+server at a time is under load; wrk, PostgreSQL and this script share the other. So requests a
+second are what a pair of cores gives, and the CPU time a request of the server's whole process
+tree is the steady figure.
 """
 
 import argparse
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from bench.api import load, postgres
+from bench.api import idle, load, memory, postgres
+from bench.api.contestants import OURS
 from bench.api.measurement import Results, arena, measure
+from bench.api.postgres import Postgres
 from bench.api.scenarios import SCENARIOS
 from bench.api.targets import judge
 from bench.report import write_bars, write_json
@@ -23,33 +27,40 @@ from bench.report import write_bars, write_json
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(prog="python -m bench.api", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("speed", "memory"), default="speed")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="length of a round")
     parser.add_argument("--only", default="", help="scenarios whose names begin so; writes nothing")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of load, for memory")
     options = parser.parse_args()
     load.program()
     # PostgreSQL and everything else that is not pinned inherits this.
     os.sched_setaffinity(0, {load.LOAD_CORE})
+    with tempfile.TemporaryDirectory() as name, postgres.serve(Path(name)) as database:
+        if options.what == "memory":
+            watch_memory(Path(name), database, options.minutes)
+        else:
+            compare(Path(name), database, options)
+
+
+def compare(folder: Path, database: Postgres, options: argparse.Namespace) -> None:
+    """Measure speed and idle cost."""
     chosen = [each for each in SCENARIOS if each.name.startswith(options.only)]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with postgres.serve(folder) as database:
-            durability = database.durability()
-            with arena(folder, database) as place:
-                results = measure(place, options.rounds, options.seconds, chosen)
+    durability = database.durability()
+    with arena(folder, database) as place:
+        results = measure(place, options.rounds, options.seconds, chosen)
     show(results)
-    if not options.only:
-        write(results, durability, options.rounds, options.seconds)
-
-
-def write(results: Results, durability: dict[str, str], rounds: int, seconds: float) -> None:
-    """Write the figures and the chart."""
+    if options.only:
+        return
+    costs = idle.measure(folder, database)
+    show_figures("Idle, one worker", costs, {})
     record = {
-        "rounds": rounds,
-        "seconds_per_round": seconds,
+        "rounds": options.rounds,
+        "seconds_per_round": options.seconds,
         "durability": durability,
         "scenarios": results,
         "targets": judge(results),
+        "idle": costs,
     }
     write_json("api", "make bench-api", record)
     write_bars(
@@ -60,6 +71,14 @@ def write(results: Results, durability: dict[str, str], rounds: int, seconds: fl
             for scenario, rows in results.items()
         },
     )
+
+
+def watch_memory(folder: Path, database: Postgres, minutes: float) -> None:
+    """Measure memory under load."""
+    with arena(folder, database, (OURS,)) as place:
+        figures = {OURS: memory.measure(place, minutes)}
+    show_figures("Memory under full load", figures, memory.TARGETS)
+    write_json("api-memory", "make bench-api ARGS=memory", figures)
 
 
 def show(results: Results) -> None:
@@ -80,6 +99,17 @@ def show(results: Results) -> None:
             f"  {each['scenario']:28}{each['figure']:12}over {each['over']:22}"
             f"{each['ratio']:>7.2f}  target {each['target']:8}{verdict}"
         )
+
+
+def show_figures(
+    title: str, figures: Mapping[str, Mapping[str, float]], targets: Mapping[str, str]
+) -> None:
+    """Print figures by name, the target beside them."""
+    print(f"\n{title}")
+    print(f"  {'':48}" + "".join(f"{name:>12}" for name in figures))
+    for name in next(iter(figures.values())):
+        values = "".join(f"{each[name]:>12,.2f}" for each in figures.values())
+        print(f"  {name:48}{values}   {targets.get(name, '')}")
 
 
 if __name__ == "__main__":

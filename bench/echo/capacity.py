@@ -11,11 +11,16 @@ from pathlib import Path
 
 from bench.echo.contestants import HERE, Contestant, Running, bellbuoy, compile_c, running
 from bench.echo.cost import cpu_seconds, proportional_memory
+from bench.echo.throughput import Workload, sample
 
 IDLE = 9000
+MORE = 1000
+"""With those, the ten thousand of which CPU is measured."""
+
 CROWD = 15_000
 BURST = 5000
 WATCHED_SECONDS = 5.0
+PING = Workload(1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -71,29 +76,31 @@ def crowd(program: str, server: Running, connections: int, at_once: int) -> Iter
 
 def measure(build: Path) -> dict[str, dict[str, float]]:
     """Measure our service and a bare protocol; return figures by contestant."""
-    program = compile_c("crowd", build)
+    program, load = compile_c("crowd", build), compile_c("load", build)
     bare = Contestant("bare uvloop protocol", (sys.executable, str(HERE / "protocol.py")), {})
     ours = Contestant("bellbuoy", (sys.executable, "-m", "echo"), bellbuoy())
-    return {each.name: _measure(program, each) for each in (ours, bare)}
+    return {each.name: _measure(program, load, each) for each in (ours, bare)}
 
 
-def _measure(program: str, contestant: Contestant) -> dict[str, float]:
+def _measure(program: str, load: str, contestant: Contestant) -> dict[str, float]:
     figures: dict[str, float] = {}
     with running(contestant, 0) as server:
         # Warm: pages that every forked process copies sooner or later are no connection's.
         with crowd(program, server, 1000, 500):
             pass
         time.sleep(1)
+        alone = watched(server.pid)
         before = proportional_memory(server.pid)
         with crowd(program, server, IDLE, 500) as idle:
             grown = proportional_memory(server.pid) - before
             figures["bytes per idle connection"] = grown / IDLE
             figures["accepted a second"] = idle.opening.rate
-            used = cpu_seconds(server.pid)
-            time.sleep(WATCHED_SECONDS)
-            figures["idle CPU, % of a core"] = (
-                (cpu_seconds(server.pid) - used) / WATCHED_SECONDS * 100
-            )
+            with crowd(program, server, MORE, 500):
+                time.sleep(1)
+                together = watched(server.pid)
+                figures["10,000 idle, % of a core"] = together - alone
+                figures["the whole service with them, % of a core"] = together
+                figures["1 byte beside them, p99 us"] = sample(load, server, PING, 2.0).p99_us
         time.sleep(1)
         overflows = listen_overflows()
         with crowd(program, server, BURST, BURST) as burst:
@@ -106,6 +113,13 @@ def _measure(program: str, contestant: Contestant) -> dict[str, float]:
             figures["crowd: lost"] = all_of_them.opening.lost
             figures["crowd: p99 ms of one round over all"] = all_of_them.again().p99_us / 1e3
     return figures
+
+
+def watched(pid: int) -> float:
+    """Return how much of a core a process tree uses while nothing happens, in percent."""
+    used = cpu_seconds(pid)
+    time.sleep(WATCHED_SECONDS)
+    return (cpu_seconds(pid) - used) / WATCHED_SECONDS * 100
 
 
 def listen_overflows() -> int:

@@ -1,11 +1,15 @@
 /* A load generator for echo servers: one thread, epoll, every returned byte compared.
  *
- *   load ADDRESS PORT CONNECTIONS BYTES DEPTH SECONDS
+ *   load ADDRESS PORT CONNECTIONS BYTES DEPTH SECONDS [step]
  *
  * Each connection keeps DEPTH messages of BYTES in flight. What it sends is a walk through a
  * random pattern that begins elsewhere for each connection, so that bytes of another connection,
  * or of another place of the same one, do not pass. Prints one JSON object. Exits with 1 when a
  * byte is wrong or a connection is lost.
+ *
+ * It begins to measure once every connection was served once. With `step` it says "ready" then, waits
+ * for a line, and after its result for another one, with all connections open: who measures the
+ * server in between measures messages, and not how connections come and go.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -128,9 +132,52 @@ static void open_connection(struct connection *c, const struct sockaddr_in *to, 
     c->start = (i * 7919u) % PATTERN;
 }
 
+/* Keep every connection busy until `end`, then wait for what is in flight; return when it ended. */
+static uint64_t drive(struct connection *all, size_t count, uint64_t bytes, uint64_t end,
+                      uint64_t *messages) {
+    struct epoll_event events[EVENTS];
+    uint64_t t = now(), outstanding = count;
+    int refill = t < end;
+    while (outstanding) {
+        int n = epoll_wait(poller, events, EVENTS, 5000);
+        if (n < 0 && errno != EINTR) die("epoll_wait");
+        if (n == 0) {
+            fprintf(stderr, "load: nothing came for 5 s\n");
+            exit(1);
+        }
+        if (refill && (t = now()) >= end) refill = 0;
+        for (int i = 0; i < n; i++) {
+            struct connection *c = events[i].data.ptr;
+            if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+                uint64_t got = pull(c, bytes, refill);
+                if (refill) *messages += got;
+            }
+            if (c->sent < c->allowed) push(c);
+        }
+        if (!refill) {
+            outstanding = 0;
+            for (size_t i = 0; i < count; i++) outstanding += all[i].received < all[i].allowed;
+        }
+    }
+    return t;
+}
+
+static void allow(struct connection *all, size_t count, uint64_t bytes) {
+    for (size_t i = 0; i < count; i++) {
+        all[i].allowed += bytes;
+        all[i].asked = now();
+        push(&all[i]);
+    }
+}
+
+static void wait_for_line(void) {
+    int c;
+    while ((c = getchar()) != '\n' && c != EOF) continue;
+}
+
 int main(int argc, char **argv) {
-    if (argc != 7) {
-        fprintf(stderr, "usage: load ADDRESS PORT CONNECTIONS BYTES DEPTH SECONDS\n");
+    if (argc != 7 && argc != 8) {
+        fprintf(stderr, "usage: load ADDRESS PORT CONNECTIONS BYTES DEPTH SECONDS [step]\n");
         return 2;
     }
     struct rlimit limit;
@@ -153,43 +200,27 @@ int main(int argc, char **argv) {
         struct epoll_event e = {.events = EPOLLIN, .data.ptr = &all[i]};
         if (epoll_ctl(poller, EPOLL_CTL_ADD, all[i].fd, &e)) die("epoll_ctl");
     }
-    uint64_t begin = now(), end = begin + (uint64_t)(seconds * 1e9), messages = 0;
-    for (size_t i = 0; i < count; i++) {
-        all[i].allowed = depth * bytes;
-        all[i].asked = begin;
-        push(&all[i]);
+    uint64_t messages = 0, total = 0;
+    allow(all, count, bytes);
+    drive(all, count, bytes, 0, &messages);
+    memset(bins, 0, sizeof bins);
+    if (argc == 8) {
+        puts("ready");
+        fflush(stdout);
+        wait_for_line();
     }
-    struct epoll_event events[EVENTS];
-    uint64_t t = begin, outstanding = count;
-    int refill = 1;
-    while (outstanding) {
-        int n = epoll_wait(poller, events, EVENTS, 5000);
-        if (n < 0 && errno != EINTR) die("epoll_wait");
-        if (n == 0) {
-            fprintf(stderr, "load: nothing came for 5 s\n");
-            return 1;
-        }
-        if (refill && (t = now()) >= end) refill = 0;
-        for (int i = 0; i < n; i++) {
-            struct connection *c = events[i].data.ptr;
-            if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-                uint64_t got = pull(c, bytes, refill);
-                if (refill) messages += got;
-            }
-            if (c->sent < c->allowed) push(c);
-        }
-        if (!refill) {
-            outstanding = 0;
-            for (size_t i = 0; i < count; i++) outstanding += all[i].received < all[i].allowed;
-        }
-    }
+    for (size_t i = 0; i < count; i++) total -= all[i].received / bytes;
+    uint64_t begin = now();
+    allow(all, count, depth * bytes);
+    uint64_t t = drive(all, count, bytes, begin + (uint64_t)(seconds * 1e9), &messages);
     double lasted = (double)(t - begin) / 1e9;
-    uint64_t total = 0;
     for (size_t i = 0; i < count; i++) total += all[i].received / bytes;
     printf("{\"messages\": %llu, \"seconds\": %.6f, \"messages_per_second\": %.1f, "
            "\"mib_per_second\": %.3f, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
            (unsigned long long)total, lasted, (double)messages / lasted,
            (double)messages * (double)bytes / lasted / 1048576.0, percentile(0.50) / 1e3,
            percentile(0.99) / 1e3);
+    fflush(stdout);
+    if (argc == 8) wait_for_line();
     return 0;
 }

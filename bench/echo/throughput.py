@@ -68,15 +68,21 @@ def measure(build: Path, rounds: int, seconds: float) -> Results:
 
 
 def sample(load: str, server: Running, workload: Workload, seconds: float) -> Sample:
-    """Put one server under load once."""
-    before = cpu_seconds(server.pid)
-    command = [load, "127.0.0.1", server.port, workload.connections, workload.size, workload.depth]
-    output = subprocess.run(  # noqa: S603
-        ["taskset", "-c", str(LOAD_CORE), *map(str, command), str(seconds)],  # noqa: S607
-        check=True,
-        capture_output=True,
-    ).stdout
-    used = cpu_seconds(server.pid) - before
+    """Put one server under load once; how connections come and go is not measured."""
+    parts = [load, "127.0.0.1", server.port, workload.connections, workload.size, workload.depth]
+    command = ["taskset", "-c", str(LOAD_CORE), *map(str, parts), str(seconds), "step"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        before = cpu_seconds(server.pid)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        output = process.stdout.readline()
+        used = cpu_seconds(server.pid) - before
+        process.stdin.close()
+    assert process.returncode == 0
     seen = json.loads(output)
     return Sample(
         cpu_us=used / seen["messages"] * 1e6,

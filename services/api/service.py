@@ -44,7 +44,14 @@ class ApiService:
         async with self._database(worker) as database:
             users = UserRoutes(Users(database, worker.monitor), self._gate)
             app = application(Status(traffic), users)
-            async with web.serve(app, worker.instruments, traffic, database.compatible) as server:
+            async with web.serve(
+                app,
+                worker.instruments,
+                traffic,
+                database.compatible,
+                bulkhead=self._settings.bulkhead(("/users",), self._settings.db_pool_size),
+                access_log_sample=self._settings.access_log_sample,
+            ) as server:
                 yield server
 
     def _database(self, worker: Worker) -> DatabasePool:

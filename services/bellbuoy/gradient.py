@@ -34,9 +34,9 @@ batches live on that."""
 STUCK = 5
 """Windows at the least after which that is what undisturbed looks like now; Envoy's number."""
 
-START = 20
-"""Where the limit begins, Netflix's number: at the most, a backlog of seconds could build up before
-the first verdict."""
+START = 64
+"""Where the limit begins: higher, and a backlog of seconds could build up before the first verdict;
+lower, and a crowd that could be served would be refused until it has risen."""
 
 STEEPEST = 0.5
 """The limit is halved at most from one window to the next, and less than doubled."""

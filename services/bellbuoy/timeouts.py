@@ -3,7 +3,8 @@
 ::
 
     statement < command < request < drain
-    acquire + connect + transaction + command < request
+    head, body < request
+    turn + acquire + connect + transaction + command < request
     delay + grace + drain + close < supervisor < container stop
 """
 
@@ -18,6 +19,15 @@ CONNECT = 1.5
 
 ACQUIRE = 1.0
 """Waiting for a database connection, an opening one included."""
+
+TURN = 0.4
+"""Waiting for a turn where only so many requests are served at once."""
+
+HEAD = 10.0
+"""Sending a request's head, from its first byte; of the first request, from the connection on."""
+
+BODY = 10.0
+"""Sending a request's body, from when its head was complete."""
 
 TRANSACTION = 7.0
 """The statements of one transaction together, without COMMIT, which has a command's time."""

@@ -8,6 +8,7 @@ a mistake.
 
 VARIABLES = frozenset(
     {
+        "BUOY_ACCESS_LOG_SAMPLE",
         "BUOY_ADMIN_HOST",
         "BUOY_ADMIN_NAMES",
         "BUOY_ADMIN_TOKEN_FILE",
@@ -15,6 +16,9 @@ VARIABLES = frozenset(
         "BUOY_API_PORT",
         "BUOY_API_TOKENS_FILE",
         "BUOY_BACKLOG",
+        "BUOY_CONCURRENCY_LIMIT",
+        "BUOY_CONCURRENCY_MODE",
+        "BUOY_CONCURRENCY_WAITING",
         "BUOY_DATA_DIR",
         "BUOY_DB_CA_FILE",
         "BUOY_DB_HOST",

@@ -14,7 +14,7 @@ from api.service import ApiService
 from api.settings import ApiSettings
 from bellbuoy import tokens
 from bellbuoy.host import Worker
-from bellbuoy.host.web import HttpServer, Traffic, serve, telemetry
+from bellbuoy.host.web import Bulkhead, HttpServer, Traffic, serve, telemetry
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
 from bellbuoy.monitor import AsyncMonitor
@@ -144,6 +144,15 @@ class Served:
             client.writer.write(data)
             return await client.receive()
 
+    def bugs(self) -> float:
+        """Return how many requests failed for a bug."""
+        cells = self.instruments.layout.cells(telemetry.EXCEPTIONS)
+        return sum(self.instruments.cells[cells.start : cells.stop])
+
+    def rejected(self, reason: str) -> float:
+        """Return how many requests were refused for a reason."""
+        return self.instruments.counter(telemetry.REJECTED, reason=reason).value
+
     def answered(self, method: str, route: str, status: int) -> float:
         """Return how many requests were counted under these labels."""
         labels = {"method": method, "route": route, "status": str(status)}
@@ -151,11 +160,23 @@ class Served:
 
 
 @asynccontextmanager
-async def served_app(app: web.Application, traffic: Traffic | None = None) -> AsyncIterator[Served]:
+async def served_app(
+    app: web.Application,
+    traffic: Traffic | None = None,
+    *,
+    bulkhead: Bulkhead | None = None,
+    access_log_sample: float = 0.0,
+) -> AsyncIterator[Served]:
     """Serve an application within the middleware."""
     instruments = Instruments(Layout(telemetry.FAMILIES))
     async with (
-        serve(app, instruments, traffic) as server,
+        serve(
+            app,
+            instruments,
+            traffic,
+            bulkhead=bulkhead,
+            access_log_sample=access_log_sample,
+        ) as server,
         _listening(server) as address,
     ):
         yield Served(server, address, instruments, AsyncMonitor())

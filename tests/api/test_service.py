@@ -25,7 +25,7 @@ def test_a_missing_secret_stops_the_program(tmp_path: Path) -> None:
 
 def test_its_families_fit_together() -> None:
     """No name twice, and within the budget of a service."""
-    assert Layout(ApiService.families).size < 1000
+    assert Layout(ApiService.families).size < 1500
 
 
 async def test_opening_needs_no_postgresql_and_is_not_ready_without(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ async def test_an_adaptive_limit_follows_the_latency_and_stays_below_the_fixed_o
     limiter = ConcurrencyLimiter(
         50, adaptive=Gradient(2, 256, clock=clock.__next__), clock=lambda: 0.0
     )
-    assert limiter.statistics().limit == 20
+    assert limiter.statistics().limit == 50
     for seconds, low, high in ((0.01, 50, 50), (10.0, 2, 10)):
         for _ in range(100):
             turns = limiter.statistics().limit

@@ -10,9 +10,14 @@ def test_the_deadlines_of_a_request_nest() -> None:
     assert chain == sorted(set(chain))
 
 
+def test_who_sends_slowly_is_told_before_the_request_ends() -> None:
+    """408 says more than 503."""
+    assert max(timeouts.HEAD, timeouts.BODY) + 1 < timeouts.REQUEST
+
+
 def test_a_write_has_its_answer_before_its_request_ends() -> None:
     """Whoever waits for it is still there to be told, even if every step takes all its time."""
-    opening = timeouts.ACQUIRE + timeouts.CONNECT
+    opening = timeouts.TURN + timeouts.ACQUIRE + timeouts.CONNECT
     assert timeouts.COMMAND < timeouts.TRANSACTION
     assert opening + timeouts.TRANSACTION + timeouts.COMMAND < timeouts.REQUEST
 

@@ -1,5 +1,6 @@
 """An echo server: with a clock of the test's own and no network, or on a real listener."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -52,8 +53,12 @@ async def bench() -> Bench:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[tuple[EchoServer, tuple[str, int]]]:
-    """A server on a real listener."""
-    server = EchoServer(SETTINGS, Worker(Instruments(Layout(FAMILIES)), AsyncMonitor()))
+async def served(
+    mark: int = SETTINGS.echo_write_buffer_bytes, instruments: Instruments | None = None
+) -> AsyncIterator[tuple[EchoServer, tuple[str, int]]]:
+    """A server on a real listener, which stops to read at ``mark`` unsent bytes."""
+    settings = dataclasses.replace(SETTINGS, echo_write_buffer_bytes=mark)
+    worker = Worker(instruments or Instruments(Layout(FAMILIES)), AsyncMonitor())
+    server = EchoServer(settings, worker)
     async with listening(server) as address:
         yield server, address

@@ -38,6 +38,8 @@ async def test_a_stalled_reader_is_cut_at_the_write_timeout(bench: Bench) -> Non
     bench.server.expire()
     assert transport.asked == ["abort"]
     connection.connection_lost(None)
+    transport.unsent = 0
+    bench.server.sweep()
     assert (bench.count(RECEIVED), bench.count(SENT)) == (100, 40)
     assert bench.count(CLOSED, reason="write_timeout") == 1
 

@@ -4,6 +4,7 @@ aiohttp's own sites and gunicorn workers are not used: they call ``listen()`` wi
 128, wait twice for the shutdown, and know no drain that tells clients to go elsewhere.
 """
 
+from bellbuoy.host.web.bulkhead import Bulkhead
 from bellbuoy.host.web.forwarded import Forwarded, network_of
 from bellbuoy.host.web.problem import Problem
 from bellbuoy.host.web.server import HttpServer, serve
@@ -13,6 +14,7 @@ from bellbuoy.host.web.traffic import Traffic
 
 __all__ = [
     "FAMILIES",
+    "Bulkhead",
     "Forwarded",
     "HttpServer",
     "Problem",

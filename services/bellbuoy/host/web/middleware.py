@@ -1,33 +1,33 @@
 """The middleware: what surrounds every request, malformed ones excepted.
 
-It gives the request its id and its deadline, counts it, makes a problem of every error, and
-tells the client to go elsewhere while the service drains. It stands around the application and
-not in its list of middlewares, because aiohttp answers some requests before it comes to those
+It is the one place on a request's path for what concerns all of them: the request's id, its
+deadline, the limiter, the counting, the log, a problem for every error, and a goodbye while the
+service drains. It stands around the application and not in its list of middlewares, because each
+of those costs as much as all of this, and aiohttp answers some requests before it comes to them
 (an unknown ``Expect``).
 """
 
 import asyncio
-import re
-import secrets
-from collections.abc import Awaitable, Callable
 from typing import cast
 
 import structlog
 from aiohttp import web
+from aiohttp.streams import EMPTY_PAYLOAD
 
-from bellbuoy.host.web.problem import Problem, translate, unavailable
-from bellbuoy.host.web.telemetry import NO_ROUTE, HttpMetrics
+from bellbuoy.errors import Overloaded
+from bellbuoy.host.web.accesslog import AccessLog, Answered
+from bellbuoy.host.web.admission import METHODS, Inadmissible, admit, is_last
+from bellbuoy.host.web.answer import Connection, end, say_goodbye, sign
+from bellbuoy.host.web.bulkhead import Bulkhead, Handler
+from bellbuoy.host.web.identity import Identities, trace
+from bellbuoy.host.web.problem import Problem, translate
+from bellbuoy.host.web.telemetry import NO_ROUTE, HttpMetrics, template
 from bellbuoy.host.web.traffic import Traffic
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_ENDS = frozenset({408, 413})
+"""Statuses after which nobody shall have to wait for the rest of a body."""
 
-REQUEST_ID = "X-Request-Id"
-SERVER = "bellbuoy"
-SLOW = 1.0
-"""Seconds after which an answer is worth a line in the log."""
-
-# What UUIDs, ULIDs and trace ids consist of; anything else might be an attack on a log.
-_WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_TOO_OFTEN = 429
 
 _log = structlog.get_logger("bellbuoy.host.web")
 
@@ -39,13 +39,25 @@ class Middleware:
         handler: The application.
         traffic: Where requests in flight are noted.
         metrics: Where they are counted.
+        bulkhead: Which of them need a turn.
+        log: Where they are told.
     """
 
-    def __init__(self, handler: Handler, traffic: Traffic, metrics: HttpMetrics) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        traffic: Traffic,
+        metrics: HttpMetrics,
+        bulkhead: Bulkhead | None = None,
+        log: AccessLog | None = None,
+    ) -> None:
         """Surround ``handler``."""
         self._handler = handler
         self._traffic = traffic
         self._metrics = metrics
+        self._bulkhead = bulkhead
+        self._log = log or AccessLog()
+        self.identities = Identities()
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer one request.
@@ -53,43 +65,82 @@ class Middleware:
         Raises:
             ConnectionError: It failed in the middle of its answer; the connection is to be closed.
 
-        Cancellation: a request that overran its deadline is answered with 503; any other
-        cancellation goes on.
+        Cancellation: a request that overran a deadline is answered; any other cancellation goes
+        on, and so a client that leaves ends what was done for it alone.
         """
         task = cast("asyncio.Task[object]", asyncio.current_task())
-        request_id = identify(request)
+        request_id = self.identities.identify(request)
         start = self._traffic.enter(task)
+        cast("Connection", request.protocol).serving = task
         try:
-            response = await self._answer(request, task, request_id)
+            admit(request)
+            if self._bulkhead is not None and self._bulkhead.holds(request):
+                response = await self._bulkhead.pass_through(self._handler, request)
+            else:
+                response = await self._handler(request)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - every error is answered
+            response = self._answer(request, task, request_id, error)
         finally:
             self._traffic.leave(task)
         self._finish(request, response, request_id, self._traffic.clock() - start)
         return response
 
-    async def _answer(
-        self, request: web.Request, task: "asyncio.Task[object]", request_id: str
+    def _answer(
+        self,
+        request: web.Request,
+        task: "asyncio.Task[object]",
+        request_id: str,
+        error: BaseException,
     ) -> web.StreamResponse:
-        try:
-            return await self._handler(request)
-        except web.HTTPRedirection as redirection:
-            return web.Response(status=redirection.status, headers=redirection.headers)
-        except asyncio.CancelledError:
-            if not self._traffic.overran(task):
+        """Return the answer to a request that raised.
+
+        Raises:
+            CancelledError: The request was cancelled, and not for a deadline.
+            ConnectionError: Nobody is there to read it, or it is not the first.
+        """
+        if isinstance(error, web.HTTPRedirection):
+            return web.Response(status=error.status, headers=error.headers)
+        if isinstance(error, asyncio.CancelledError):
+            verdict = self._traffic.verdict(task)
+            if verdict is None:
                 self._metrics.aborted.inc()
-                raise
-            problem = unavailable("The answer took too long.", 1.0)
-        except Exception as error:  # noqa: BLE001 - the one place where every error is answered
-            problem = self._explain(error, request_id)
+                raise error
+            problem = verdict
+        elif request.transport is None:
+            # Reading the body of a client that has left fails somehow, and is no bug.
+            self._metrics.aborted.inc()
+            raise ConnectionError("the client has left") from error
+        elif request.rel_url.raw_path == "*":
+            # The server itself (RFC 9110, section 9.3.7): only OPTIONS comes this far.
+            return web.Response(status=204, headers={"Allow": METHODS})
+        else:
+            problem = self._explain(request, cast("Exception", error), request_id)
         if request.writer.output_size > 0:
             self._metrics.aborted.inc()
             raise ConnectionError("part of an answer is on its way, no other can follow")
-        return problem.response(request_id)
+        known = trace(request)
+        response = problem.response(request_id, known.trace_id if known else "")
+        if isinstance(problem, Inadmissible) or is_unread(request, problem.status):
+            end(request, response)
+        return response
 
-    def _explain(self, error: Exception, request_id: str) -> Problem:
+    def _explain(self, request: web.Request, error: Exception, request_id: str) -> Problem:
         problem = translate(error)
-        if problem.status == 500 and not isinstance(error, Problem):  # noqa: PLR2004
-            self._metrics.exceptions.inc()
-            _log.error("request failed", request_id=request_id, exc_info=error)
+        if isinstance(error, Overloaded):
+            self._metrics.rejected(error.reason)
+        elif problem.status == _TOO_OFTEN:
+            self._metrics.rejected("rate")
+        elif problem.status == 500 and not isinstance(error, Problem):  # noqa: PLR2004
+            route = _route(request)
+            self._metrics.failed(route, error)
+            known = trace(request)
+            _log.error(
+                "request failed",
+                request_id=request_id,
+                route=route,
+                exc_info=error,
+                **({"trace_id": known.trace_id} if known else {}),
+            )
         return problem
 
     def _finish(
@@ -98,45 +149,30 @@ class Middleware:
         sign(response, request_id)
         if self._traffic.draining:
             say_goodbye(response)
-        route = template(request)
-        self._metrics.answered(request.method, route, response.status, seconds)
-        if seconds > SLOW:
-            _log.warning(
-                "slow request",
-                request_id=request_id,
-                method=request.method,
-                route=route,
-                status=response.status,
-                seconds=round(seconds, 3),
-            )
+        if is_last(request) and not response.prepared:
+            end(request, response)
+        status, sent = response.status, size(response)
+        received = 0 if request._payload is EMPTY_PAYLOAD else request.content_length or 0  # noqa: SLF001
+        if request._match_info is None:  # noqa: SLF001 - it never came to the router
+            self._metrics.malformed(status)
+        else:
+            self._metrics.answered(request, status, seconds, received, sent)
+        event = self._log.event(status, seconds)
+        if event is not None:
+            answered = Answered(request_id, _route(request), status, seconds, sent)
+            self._log.write(event, request, answered)
 
 
-def identify(request: web.BaseRequest) -> str:
-    """Return the request's id: the client's if it is well-formed, else a new one."""
-    given = request.headers.get(REQUEST_ID)
-    if given and _WELL_FORMED.fullmatch(given):
-        return given
-    return secrets.token_hex(8)
+def _route(request: web.Request) -> str:
+    return NO_ROUTE if request._match_info is None else template(request)  # noqa: SLF001
 
 
-def template(request: web.Request) -> str:
-    """Return the template of the route that took the request."""
-    resource = request.match_info.route.resource
-    return resource.canonical if resource else NO_ROUTE
+def size(response: web.StreamResponse) -> int:
+    """Return the bytes of a response's body, as far as they are known before it is written."""
+    body = response.body if isinstance(response, web.Response) else None
+    return len(body) if isinstance(body, bytes | bytearray) else 0
 
 
-def sign(response: web.StreamResponse, request_id: str) -> None:
-    """Put on a response what every response carries."""
-    headers = response.headers
-    headers[REQUEST_ID] = request_id
-    headers["Server"] = SERVER
-    headers["X-Content-Type-Options"] = "nosniff"
-
-
-def say_goodbye(response: web.StreamResponse) -> None:
-    """Make this the connection's last response, and say so.
-
-    Both are needed: the header tells the client, the flag tells aiohttp.
-    """
-    response.headers["Connection"] = "close"
-    response.force_close()
+def is_unread(request: web.BaseRequest, status: int) -> bool:
+    """Return whether an error may leave a body behind that never ends."""
+    return status in _ENDS or (status == 400 and not request.content.is_eof())  # noqa: PLR2004

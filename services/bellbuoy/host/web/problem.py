@@ -25,6 +25,7 @@ class _Body(msgspec.Struct, omit_defaults=True):
     status: int
     detail: str = ""
     request_id: str = ""
+    trace_id: str = ""
 
 
 _encoder = msgspec.json.Encoder()
@@ -48,9 +49,10 @@ class Problem(Exception):
         self.detail = detail
         self.headers = headers or {}
 
-    def response(self, request_id: str = "") -> web.Response:
+    def response(self, request_id: str = "", trace_id: str = "") -> web.Response:
         """Return the answer; it is the client's alone (``no-store``)."""
-        body = _Body(HTTPStatus(self.status).phrase, self.status, self.detail, request_id)
+        phrase = HTTPStatus(self.status).phrase
+        body = _Body(phrase, self.status, self.detail, request_id, trace_id)
         headers = {"Cache-Control": "no-store", **self.headers, "Content-Type": CONTENT_TYPE}
         return web.Response(body=_encoder.encode(body) + b"\n", status=self.status, headers=headers)
 
@@ -80,6 +82,8 @@ def translate(error: Exception) -> Problem:
         return error
     if isinstance(error, Refused):
         return unavailable(str(error), error.retry_after)
+    if isinstance(error, web.RequestPayloadError):
+        return Problem(400, "The body is not what the request's head says.")
     if isinstance(error, web.HTTPException):
         # Allow, WWW-Authenticate, Retry-After and the like go on; its body does not.
         headers = {

@@ -1,55 +1,80 @@
 """The protocol: aiohttp's, one for each connection, with every limit named.
 
 aiohttp's own factory drops all limits with a warning when it does not know one of them; here an
-unknown one is a TypeError.
+unknown one is a TypeError. aiohttp has no deadline for a request's head or body; here a sweep of
+the server looks at every connection now and then, and nothing is paid for each request.
 """
 
 import asyncio
+from typing import Any
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http import HttpVersion11
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from bellbuoy import timeouts
 from bellbuoy.host.connections import Connections
-from bellbuoy.host.web.middleware import identify, say_goodbye, sign
-from bellbuoy.host.web.problem import INTERNAL, Problem
+from bellbuoy.host.web.answer import end, sign
+from bellbuoy.host.web.identity import Identities
+from bellbuoy.host.web.malformed import MAX_FIELD, MAX_FIELDS, MAX_LINE, TooSlow, explain
+from bellbuoy.host.web.problem import Problem
 from bellbuoy.host.web.telemetry import HttpMetrics
+from bellbuoy.host.web.traffic import Traffic
 
 KEEP_ALIVE = 75.0
-"""Seconds an idle connection stays open, the first request included: longer than the 60 s that
-load balancers use, so that they close first and no request meets a closing connection."""
-
-MAX_LINE = 4096
-"""Bytes of a request line."""
-
-MAX_FIELD = 8190
-"""Bytes of one header field; what nginx and Apache allow. It differs from MAX_LINE, which tells
-the two apart in aiohttp's error."""
-
-MAX_FIELDS = 64
-"""Header fields."""
+"""Seconds an idle connection stays open between requests: longer than the 60 s that load balancers
+use, so that they close first and no request meets a closing connection."""
 
 WRITE_STALL = timeouts.REQUEST
-"""Seconds for which a client may leave answers unread before it is cut."""
+"""Seconds in which a client must read some of what waits for it, or it is cut."""
+
+PROGRESS = 16 * 1024
+"""Bytes that count as some: about one a millisecond."""
 
 _log = structlog.get_logger("bellbuoy.host.web.protocol")
 
 
 class HttpProtocol(RequestHandler):
-    """One connection."""
+    """One connection.
 
-    __slots__ = ("_connections", "_metrics", "_stall")
+    Attributes:
+        serving: The task of the request in progress, or of the last one.
+
+    Args:
+        manager: aiohttp's.
+        connections: Where it is from when it is made until it is lost.
+        traffic: The requests in flight.
+        metrics: Where malformed requests and refusals are counted.
+        identities: Names malformed requests.
+    """
+
+    __slots__ = (
+        "_connections",
+        "_heard",
+        "_identities",
+        "_is_parting",
+        "_left_over",
+        "_made",
+        "_metrics",
+        "_parted",
+        "_read",
+        "_stalled",
+        "_traffic",
+        "serving",
+    )
 
     def __init__(
         self,
         manager: web.Server,
         connections: "Connections[HttpProtocol]",
+        traffic: Traffic,
         metrics: HttpMetrics,
+        identities: Identities,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """Be one of ``connections`` from when the connection is made until it is lost."""
+        """Wait to be connected."""
         super().__init__(
             manager,
             loop=loop,
@@ -62,8 +87,19 @@ class HttpProtocol(RequestHandler):
             auto_decompress=False,  # no decompression, no bomb
         )
         self._connections = connections
+        self._traffic = traffic
         self._metrics = metrics
-        self._stall: asyncio.TimerHandle | None = None
+        self._identities = identities
+        self.serving: asyncio.Task[Any] | None = None
+        self._made = 0.0
+        # Since when a part of a head is there, answers are left unread, a body is being read and
+        # whose it is, and our side of the connection is closed; 0 for not at all.
+        self._heard = 0.0
+        self._stalled = 0.0
+        self._left_over = 0
+        self._read: tuple[float, web.BaseRequest] | None = None
+        self._is_parting = False
+        self._parted = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -75,26 +111,64 @@ class HttpProtocol(RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
+    def part(self) -> None:
+        """Take no further request; read on, after the last answer, until the client has it.
+
+        A connection closed with something unread is reset, and a reset destroys what the client
+        has not read yet (RFC 9112, section 9.6).
+        """
+        self._is_parting = True
+        # For aiohttp: begin nothing, and leave the connection alone.
+        self._force_close = True
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be counted."""
         self._connections.add(self)
+        self._made = self._loop.time()
         super().connection_made(transport)
+        if self._task_handler is not None:
+            self._task_handler.add_done_callback(self._ended)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the connection."""
+        """Forget the connection; what was done for it alone is cancelled."""
         self._connections.discard(self)
-        self._end_stall()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and note when it begins a request without completing its head."""
+        super().data_received(data)
+        waiter = self._waiter
+        if waiter is None:
+            if self._messages and type(self._messages[-1][0]) is _ErrInfo:
+                self._break_body()
+        elif waiter.done():
+            self._heard = 0.0
+        elif data and not self._heard:
+            self._heard = self._loop.time()
 
     def pause_writing(self) -> None:
         """Give a client that does not read a while."""
         super().pause_writing()
-        self._stall = self._loop.call_later(WRITE_STALL, self.abort)
+        self._stalled = self._loop.time()
+        self._left_over = self._unsent()
 
     def resume_writing(self) -> None:
         """Let it off."""
-        self._end_stall()
+        self._stalled = 0.0
         super().resume_writing()
+
+    def look(self, now: float) -> None:
+        """Keep the deadlines; called now and then with the loop's time."""
+        if self._parted:
+            if now - self._parted >= timeouts.LINGER:
+                self.abort()
+        elif self._stalled and self._is_stalled(now):
+            self._metrics.rejected("write")
+            self.abort()
+        elif self.is_idle:
+            self._look_at_head(now)
+        elif self._current_request is not None:
+            self._look_at_body(now, self._current_request)
 
     def handle_error(
         self,
@@ -110,30 +184,72 @@ class HttpProtocol(RequestHandler):
         """
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is on its way, no other can follow") from exc
-        problem, name = explain(status, exc), identify(request)
+        # aiohttp takes what it did not understand for HTTP/1.0.
+        request._version = HttpVersion11  # noqa: SLF001
+        problem, name = explain(status, exc), self._identities.identify(request)
         if problem.status >= 500:  # noqa: PLR2004
-            self._metrics.exceptions.inc()
+            self._metrics.failed("none", exc or RuntimeError())
             _log.error("request failed outside the middleware", request_id=name, exc_info=exc)
         self._metrics.malformed(problem.status)
         response = problem.response(name)
         sign(response, name)
-        say_goodbye(response)
+        end(request, response)
         return response
 
-    def _end_stall(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
+    def _look_at_head(self, now: float) -> None:
+        is_first = self._request_count == 0
+        since = self._made if is_first else self._heard
+        if not since or now - since < timeouts.HEAD:
+            return
+        if self._heard:
+            self._metrics.rejected("header")
+            self._messages.append((_ErrInfo(408, TooSlow("too slow"), ""), EMPTY_PAYLOAD))
+            self._waiter.set_result(None)  # type: ignore[union-attr]  # it is idle
+        else:
+            self._metrics.rejected("silent")
+            self.force_close()
 
+    def _look_at_body(self, now: float, request: web.BaseRequest) -> None:
+        # A body that waits until somebody reads it is not late.
+        if request.content.is_eof() or self._reading_paused:
+            self._read = None
+        elif self._read is None or self._read[1] is not request:
+            self._read = now, request
+        elif now - self._read[0] >= timeouts.BODY and self.serving is not None:
+            self._metrics.rejected("body")
+            self._read = None
+            self._traffic.end(self.serving, Problem(408, "The body did not come in time."))
 
-def explain(status: int, error: BaseException | None) -> Problem:
-    """Return the problem for an error that aiohttp met before or after the middleware."""
-    if isinstance(error, LineTooLong):
-        if str(error.args[1]) == str(MAX_LINE):
-            return Problem(414, f"The request line is longer than {MAX_LINE} bytes.")
-        return Problem(431, f"A header field is longer than {MAX_FIELD} bytes.")
-    if isinstance(error, BadHttpMessage):
-        if "Too many" in error.message:
-            return Problem(431, f"There are more than {MAX_FIELDS} header fields.")
-        return Problem(400, "This is no HTTP request as RFC 9112 has it.")
-    return Problem(status, INTERNAL if status >= 500 else "")  # noqa: PLR2004
+    def _break_body(self) -> None:
+        """Answer the request whose body turned out to be broken, and none after it.
+
+        aiohttp would leave it waiting for the rest, and answer what is left as a request.
+        """
+        request, serving = self._current_request, self.serving
+        if request is None or serving is None or request.content.is_eof():
+            return
+        self._messages.clear()
+        self.part()
+        self._traffic.end(serving, Problem(400, "The body is not framed as RFC 9112 has it."))
+
+    def _is_stalled(self, now: float) -> bool:
+        left = self._unsent()
+        if left <= self._left_over - PROGRESS:
+            self._stalled, self._left_over = now, left
+        return now - self._stalled >= WRITE_STALL
+
+    def _unsent(self) -> int:
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
+
+    def _ended(self, _: "asyncio.Task[None]") -> None:
+        """Close our side after the last answer, and wait for the client's."""
+        transport = self.transport
+        if not self._is_parting or transport is None:
+            return
+        self._parted = self._loop.time()
+        if self._reading_paused or self._buffer_paused:
+            transport.resume_reading()
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()

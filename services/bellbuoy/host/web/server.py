@@ -11,7 +11,10 @@ from bellbuoy import timeouts
 from bellbuoy.errors import EnvironmentFault
 from bellbuoy.host.connections import Connections
 from bellbuoy.host.service import Server
-from bellbuoy.host.web.middleware import Handler, Middleware
+from bellbuoy.host.web.accesslog import AccessLog
+from bellbuoy.host.web.bulkhead import Bulkhead, Handler
+from bellbuoy.host.web.identity import Identities
+from bellbuoy.host.web.middleware import Middleware
 from bellbuoy.host.web.protocol import HttpProtocol
 from bellbuoy.host.web.telemetry import METHODS, HttpMetrics
 from bellbuoy.host.web.traffic import Traffic
@@ -19,6 +22,9 @@ from bellbuoy.instruments import Instruments
 
 LOOK = 0.05
 """Seconds between two looks at what is left of a drain."""
+
+WATCH = 0.5
+"""Seconds between two looks at every connection, and so the most by which a deadline is late."""
 
 CLEANUP = 1.0
 """Seconds aiohttp may wait for a handler that was cut; it waits twice."""
@@ -31,6 +37,7 @@ class HttpServer(Server):
         manager: aiohttp's, from a runner that was set up.
         traffic: The requests in flight.
         metrics: Where malformed requests are counted.
+        identities: Names requests.
         ready: Returns once traffic may be sent here.
     """
 
@@ -39,12 +46,14 @@ class HttpServer(Server):
         manager: web.Server,
         traffic: Traffic,
         metrics: HttpMetrics,
+        identities: Identities,
         ready: Callable[[], Awaitable[None]],
     ) -> None:
         """Have no connection yet."""
         self._manager = manager
         self._traffic = traffic
         self._metrics = metrics
+        self._identities = identities
         self._ready = ready
         self._loop = asyncio.get_running_loop()
         self._connections: Connections[HttpProtocol] = Connections()
@@ -56,7 +65,14 @@ class HttpServer(Server):
 
     def protocol(self) -> HttpProtocol:
         """Return the protocol of one new connection."""
-        return HttpProtocol(self._manager, self._connections, self._metrics, self._loop)
+        return HttpProtocol(
+            self._manager,
+            self._connections,
+            self._traffic,
+            self._metrics,
+            self._identities,
+            self._loop,
+        )
 
     async def ready(self) -> None:
         """Return once traffic may be sent here."""
@@ -84,6 +100,14 @@ class HttpServer(Server):
         for connection in self._connections:
             connection.abort()
 
+    async def watch(self) -> None:
+        """Keep the connections' deadlines until cancelled."""
+        while True:
+            await asyncio.sleep(WATCH)
+            now = self._loop.time()
+            for connection in self._connections:
+                connection.look(now)
+
     def _close_idle(self) -> None:
         for connection in self._connections:
             if connection.is_idle:
@@ -100,6 +124,9 @@ async def serve(
     instruments: Instruments,
     traffic: Traffic | None = None,
     ready: Callable[[], Awaitable[None]] = at_once,
+    *,
+    bulkhead: Bulkhead | None = None,
+    access_log_sample: float = 0.0,
 ) -> AsyncIterator[HttpServer]:
     """Run an application, surrounded by the middleware, and yield its server.
 
@@ -108,24 +135,35 @@ async def serve(
         instruments: Where it is counted; with :data:`~bellbuoy.host.web.FAMILIES`.
         traffic: Where its requests in flight are noted, if the application wants to know.
         ready: Returns once traffic may be sent here.
+        bulkhead: Which routes have a limit of their own.
+        access_log_sample: The share of requests that have a line in the log in any case.
 
     Shutdown: what is still in flight is cancelled; the host has drained before.
     """
     _require_c_parser()
     traffic = traffic or Traffic()
     metrics = _metrics(app, instruments, traffic)
-    runner = web.AppRunner(app, shutdown_timeout=CLEANUP)
+    runner = web.AppRunner(app, shutdown_timeout=CLEANUP, handler_cancellation=True)
     await runner.setup()
     manager = cast("web.Server", runner.server)
-    handler = Middleware(cast("Handler", manager.request_handler), traffic, metrics)
-    manager.request_handler = handler  # type: ignore[assignment]  # aiohttp types BaseRequest
-    sweep = asyncio.create_task(traffic.sweep(), name="http.deadlines")
+    handler = cast("Handler", manager.request_handler)
+    log = AccessLog(access_log_sample)
+    middleware = Middleware(handler, traffic, metrics, bulkhead, log)
+    manager.request_handler = middleware  # type: ignore[assignment]  # aiohttp types BaseRequest
+    if bulkhead is not None:
+        bulkhead.measure(instruments)
+    server = HttpServer(manager, traffic, metrics, middleware.identities, ready)
+    sweeps = (
+        asyncio.create_task(traffic.sweep(), name="http.deadlines"),
+        asyncio.create_task(server.watch(), name="http.connections"),
+    )
     try:
-        yield HttpServer(manager, traffic, metrics, ready)
+        yield server
     finally:
-        sweep.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweep
+        for sweep in sweeps:
+            sweep.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweep
         await runner.cleanup()
 
 

@@ -1,11 +1,16 @@
 """What every HTTP service on the host understands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from bellbuoy import timeouts
+from bellbuoy.gradient import Gradient
+from bellbuoy.host.web.bulkhead import Bulkhead
 from bellbuoy.host.web.forwarded import Forwarded
+from bellbuoy.limiter import ConcurrencyLimiter
 from bellbuoy.networks import Networks
 from bellbuoy.settings import Settings, variable
 
@@ -21,6 +26,38 @@ class WebSettings(Settings):
             "are believed. Empty believes nobody: the client is whoever connects."
         ),
     ] = ""
+    access_log_sample: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of requests that have a line in the log though nothing is wrong "
+            "with them; slow and failed ones always have.",
+        ),
+    ] = 0.001
+    concurrency_limit: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Requests that a worker serves at once, at most, on the routes that need "
+            "PostgreSQL.",
+        ),
+    ] = 256
+    concurrency_waiting: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Requests on those routes that wait for one of these to end; one more is "
+            "refused at once.",
+        ),
+    ] = 64
+    concurrency_mode: Annotated[
+        Literal["adaptive", "fixed"],
+        Meta(
+            description="Whether fewer are served at once when that takes longer than it does "
+            "undisturbed, or always up to the limit."
+        ),
+    ] = "adaptive"
 
     @property
     def forwarded(self) -> Forwarded:
@@ -30,3 +67,17 @@ class WebSettings(Settings):
             SettingsError: A network is malformed.
         """
         return Forwarded(Networks(self.trusted_proxies, variable("trusted_proxies")))
+
+    def bulkhead(self, paths: Sequence[str], least: int) -> Bulkhead:
+        """Return a bulkhead around some paths.
+
+        Args:
+            paths: They and whatever is below them.
+            least: Requests that can be worked on at once without any queue.
+        """
+        most = self.concurrency_limit
+        adaptive = Gradient(min(least, most), most) if self.concurrency_mode == "adaptive" else None
+        limiter = ConcurrencyLimiter(
+            most, self.concurrency_waiting, timeouts.TURN, adaptive=adaptive
+        )
+        return Bulkhead(paths, limiter)

@@ -4,6 +4,9 @@ Law of this file: every label value comes from a bounded set. A path is counted 
 template, a method that nobody standardised as ``_OTHER`` (OpenTelemetry's word for it).
 """
 
+from aiohttp import web
+from aiohttp.web_urldispatcher import AbstractRoute
+
 from bellbuoy.instruments import Counter, Histogram, Instruments
 from bellbuoy.metrics import NameTable, counter, gauge, histogram
 
@@ -12,9 +15,17 @@ OTHER_METHOD = "_OTHER"
 METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
 )
+BYTES = (0.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0)
+"""Edges of sizes; most requests have no body at all."""
+
+REASONS = ("full", "late", "rate", "silent", "header", "body", "write")
+"""Why a request or its connection was refused: a limiter was full or had no turn in time, or the
+client came too often or took too long to say anything, to send its head or its body, or to read."""
 
 _ANSWERS = NameTable("http_answers", ("method", "route", "status"), 160)
 _ROUTES = NameTable("http_routes", ("method", "route"), 32)
+_SIZES = NameTable("http_sizes", ("route",), 16)
+_BUGS = NameTable("http_bugs", ("route", "exception"), 32)
 
 REQUESTS = counter("http_requests_total", "Requests that were answered.", names=_ANSWERS)
 DURATION = histogram(
@@ -22,11 +33,39 @@ DURATION = histogram(
     "From a request's head to its answer, before it is written.",
     names=_ROUTES,
 )
+REQUEST_SIZE = histogram(
+    "http_request_size_bytes", "Body of a request, as its head announces it.", BYTES, names=_SIZES
+)
+RESPONSE_SIZE = histogram("http_response_size_bytes", "Body of an answer.", BYTES, names=_SIZES)
 IN_FLIGHT = gauge("http_requests_in_flight", "Requests that are being handled.")
 ABORTED = counter("http_requests_aborted_total", "Requests cut off before they were answered.")
-EXCEPTIONS = counter("http_exceptions_total", "Requests that a bug of ours answered with 500.")
+REJECTED = counter(
+    "http_requests_rejected_total",
+    "Requests and connections refused for a limit or a deadline.",
+    {"reason": REASONS},
+)
+EXCEPTIONS = counter(
+    "http_exceptions_total", "Requests that a bug of ours answered with 500.", names=_BUGS
+)
+CONCURRENCY_LIMIT = gauge("http_concurrency_limit", "Limited requests that may be in progress.")
+CONCURRENCY_IN_USE = gauge("http_concurrency_in_use", "Limited requests that are in progress.")
+CONCURRENCY_WAITING = gauge("http_concurrency_waiting", "Limited requests waiting for a turn.")
 
-FAMILIES = (REQUESTS, DURATION, IN_FLIGHT, ABORTED, EXCEPTIONS)
+FAMILIES = (
+    REQUESTS,
+    DURATION,
+    REQUEST_SIZE,
+    RESPONSE_SIZE,
+    IN_FLIGHT,
+    ABORTED,
+    REJECTED,
+    EXCEPTIONS,
+    CONCURRENCY_LIMIT,
+    CONCURRENCY_IN_USE,
+    CONCURRENCY_WAITING,
+)
+
+Series = tuple[Counter, Histogram, Histogram, Histogram]
 
 
 class HttpMetrics:
@@ -35,38 +74,71 @@ class HttpMetrics:
     Attributes:
         in_flight: Requests being handled now.
         aborted: Requests that got no answer.
-        exceptions: Requests answered with 500 because of a bug.
     """
 
     def __init__(self, instruments: Instruments) -> None:
         """Count into ``instruments``."""
         self._instruments = instruments
-        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._answers: dict[tuple[str, str, int], Series] = {}
+        # A route stands for its method and its template: the short way for most requests.
+        self._routes: dict[tuple[AbstractRoute, int], Series] = {}
         self.in_flight = instruments.gauge(IN_FLIGHT)
         self.aborted = instruments.counter(ABORTED)
-        self.exceptions = instruments.counter(EXCEPTIONS)
+        self._rejected = {
+            reason: instruments.counter(REJECTED, reason=reason) for reason in REASONS
+        }
 
     def declare(self, method: str, route: str) -> None:
         """Make the series of a route's success, so that a rate of zero can be seen."""
         self._series((method, route, 200))
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answered request."""
-        key = (method if method in METHODS else OTHER_METHOD, route, status)
-        answers, durations = self._answers.get(key) or self._series(key)
-        answers.inc()
-        durations.observe(seconds)
+    def answered(
+        self, request: web.Request, status: int, seconds: float, received: int, sent: int
+    ) -> None:
+        """Count an answered request: how long it took, the bytes of both bodies."""
+        route = request.match_info.route
+        series = self._routes.get((route, status)) or self._find(request, route, status)
+        series[0].inc()
+        series[1].observe(seconds)
+        series[2].observe(received)
+        series[3].observe(sent)
 
     def malformed(self, status: int) -> None:
         """Count what was no request, and was answered."""
         labels = {"method": OTHER_METHOD, "route": NO_ROUTE, "status": str(status)}
         self._instruments.counter(REQUESTS, **labels).inc()
 
-    def _series(self, key: tuple[str, str, int]) -> tuple[Counter, Histogram]:
+    def rejected(self, reason: str) -> None:
+        """Count a refusal, by one of the reasons."""
+        self._rejected[reason].inc()
+
+    def failed(self, route: str, error: BaseException) -> None:
+        """Count a bug, by the class of what was raised."""
+        labels = {"route": route, "exception": type(error).__name__[:60]}
+        self._instruments.counter(EXCEPTIONS, **labels).inc()
+
+    def _find(self, request: web.Request, route: AbstractRoute, status: int) -> Series:
+        method = request.method if request.method in METHODS else OTHER_METHOD
+        key = (method, template(request), status)
+        series = self._answers.get(key) or self._series(key)
+        # aiohttp makes a route for each request that it finds none for.
+        if route.resource is not None and route.method == method:
+            self._routes[(route, status)] = series
+        return series
+
+    def _series(self, key: tuple[str, str, int]) -> Series:
         method, route, status = key
         labels = {"method": method, "route": route}
         series = self._answers[key] = (
             self._instruments.counter(REQUESTS, **labels, status=str(status)),
             self._instruments.histogram(DURATION, **labels),
+            self._instruments.histogram(REQUEST_SIZE, route=route),
+            self._instruments.histogram(RESPONSE_SIZE, route=route),
         )
         return series
+
+
+def template(request: web.Request) -> str:
+    """Return the template of the route that took the request."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else NO_ROUTE

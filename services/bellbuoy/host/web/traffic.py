@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bellbuoy import timeouts
+from bellbuoy.host.web.problem import Problem, unavailable
 
 SWEEP = 0.25
 """Seconds between two looks, and so the most by which a deadline is late."""
@@ -39,7 +40,7 @@ class Traffic:
         self._deadline = deadline
         # In the order of their start, because that is the order of insertion.
         self._started: dict[_Task, float] = {}
-        self._expired: set[_Task] = set()
+        self._ended: dict[_Task, Problem] = {}
 
     @property
     def in_flight(self) -> int:
@@ -55,16 +56,22 @@ class Traffic:
         """Note that the request is handled, whatever became of it."""
         del self._started[task]
         # It swallowed its cancellation: the connection's next request has the same task.
-        self.overran(task)
+        if self._ended:
+            self.verdict(task)
 
-    def overran(self, task: _Task) -> bool:
-        """Return, once, whether ``task`` was cancelled for overrunning its deadline."""
-        if task not in self._expired:
-            return False
-        self._expired.discard(task)
-        # The cancellation ends here: what writes the answer must not meet it.
-        task.uncancel()
-        return True
+    def end(self, task: _Task, problem: Problem) -> None:
+        """Cancel a request, once, and have it answered with ``problem``."""
+        if task in self._started and task not in self._ended:
+            self._ended[task] = problem
+            task.cancel()
+
+    def verdict(self, task: _Task) -> Problem | None:
+        """Return, once, what ``task`` was cancelled for; ``None`` if somebody else did it."""
+        problem = self._ended.pop(task, None)
+        if problem is not None:
+            # The cancellation ends here: what writes the answer must not meet it.
+            task.uncancel()
+        return problem
 
     def expire(self) -> None:
         """Cancel every request that is past its deadline, once each."""
@@ -72,9 +79,7 @@ class Traffic:
         for task, started in self._started.items():
             if started > limit:
                 break
-            if task not in self._expired:
-                self._expired.add(task)
-                task.cancel()
+            self.end(task, unavailable("The answer took too long.", 1.0))
 
     def cancel(self) -> None:
         """Cancel every request."""

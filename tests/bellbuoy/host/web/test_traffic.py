@@ -25,7 +25,7 @@ async def handle(traffic: Traffic, ends: asyncio.Event) -> str:
     try:
         await ends.wait()
     except asyncio.CancelledError:
-        if not traffic.overran(task):
+        if not traffic.verdict(task):
             raise
         # Whoever writes the answer under a timeout must not take this one for its own.
         assert task.cancelling() == 0
@@ -86,6 +86,6 @@ async def test_who_swallows_the_deadline_gets_another_one() -> None:
         assert task.cancelling() == 1
         traffic.leave(task)
         assert task.cancelling() == 0
-        assert not traffic.overran(task)
+        assert not traffic.verdict(task)
         traffic.enter(task)
     await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,94 @@
+"""Memory of the api under load, over minutes: whether it grows, and what the container holds.
+
+The worker is the process that works: the one of the tree with most CPU time under load.
+"""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+from bench.api.contestants import OURS
+from bench.api.measurement import Arena
+from bench.api.scenarios import SCENARIOS
+from bench.echo.cost import proportional_memory, tree
+
+TURN_SECONDS = 5.0
+"""How long each kind of request is asked before the next one has its turn."""
+
+WARM_UP = 0.2
+"""Share of the time after which memory is expected to be flat: caches and buffers are full."""
+
+MIB = 1024 * 1024
+
+GROWTH, CONTAINER = "worker grows when warm, MiB in ten minutes", "container PSS at most, MiB"
+
+TARGETS = {GROWTH: "flat: <= 1", CONTAINER: "<= 150"}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The memory at one moment.
+
+    Args:
+        seconds: Since the load began.
+        worker_mib: Resident, of the worker.
+        container_mib: Of all processes, shared pages divided among their users.
+    """
+
+    seconds: float
+    worker_mib: float
+    container_mib: float
+
+
+def measure(place: Arena, minutes: float) -> dict[str, float]:
+    """Load the api with every kind of request in turn; return what became of its memory."""
+    server = place.servers[OURS]
+    scenarios = [each for each in SCENARIOS if OURS in each.contestants and each.connections > 1]
+    for scenario in scenarios:
+        place.verify(scenario)
+        place.sample(scenario, OURS, 0, 1)
+    worker = max(tree(server.pid), key=alone)
+    moments: list[Moment] = []
+    answered, began = 0.0, time.monotonic()
+    for number, scenario in enumerate(cycle(scenarios), start=1):
+        seen = place.sample(scenario, OURS, number, TURN_SECONDS)
+        answered += seen.per_second * TURN_SECONDS
+        now = time.monotonic() - began
+        container = proportional_memory(server.pid) / MIB
+        moments.append(Moment(now, resident(worker) / MIB, container))
+        if now >= minutes * 60:
+            break
+    return summary(moments) | {"requests": round(answered)}
+
+
+def summary(moments: Sequence[Moment]) -> dict[str, float]:
+    """Return start, end, most, and by how much the worker grows once it is warm."""
+    warm = [each for each in moments if each.seconds >= moments[-1].seconds * WARM_UP]
+    slope = statistics.linear_regression(
+        [each.seconds for each in warm], [each.worker_mib for each in warm]
+    ).slope
+    return {
+        "minutes": round(moments[-1].seconds / 60, 2),
+        "worker RSS at the start, MiB": round(moments[0].worker_mib, 2),
+        "worker RSS when warm, MiB": round(warm[0].worker_mib, 2),
+        "worker RSS at the end, MiB": round(moments[-1].worker_mib, 2),
+        GROWTH: round(slope * 600, 3),
+        CONTAINER: round(max(each.container_mib for each in moments), 2),
+    }
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of a process that are in memory."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"{pid} has no memory")
+
+
+def alone(pid: int) -> float:
+    """Return the CPU time of one process without its children, in seconds."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9

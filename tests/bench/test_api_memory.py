@@ -1,0 +1,18 @@
+"""Growth is told from warming up."""
+
+from bench.api.memory import CONTAINER, GROWTH, Moment, summary
+
+
+def test_a_worker_that_warms_up_and_stays_is_flat() -> None:
+    """What caches take in the first fifth is no growth."""
+    moments = [Moment(0.0, 40.0, 90.0), *(Moment(at, 60.0, 100.0) for at in range(20, 101, 10))]
+    found = summary(moments)
+    assert (found["worker RSS at the start, MiB"], found[GROWTH]) == (40.0, 0.0)
+    assert found[CONTAINER] == 100.0
+
+
+def test_a_leak_is_shown_as_what_ten_minutes_would_add() -> None:
+    """Whatever the length of the run."""
+    moments = [Moment(at, 60.0 + at * 0.01, 100.0 + at) for at in range(0, 101, 10)]
+    found = summary(moments)
+    assert (found[GROWTH], found[CONTAINER]) == (6.0, 200.0)
