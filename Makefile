@@ -95,6 +95,11 @@ images-offline: ## Build the base images from Debian's packages, for want of a r
 test-stack: $(VENV)/dev.txt ## Test the containers for real; needs Docker
 	@$(PY) -m pytest tests/stack --timeout 600 $(ARGS)
 
+.PHONY: test-contract
+test-contract: $(VENV)/dev.txt ## Try the api against its OpenAPI document for ten minutes
+	@BELLBUOY_CONTRACT_EXAMPLES=2000 BELLBUOY_CONTRACT_SECONDS=600 \
+		$(PY) -m pytest tests/integration/test_contract.py $(ARGS)
+
 # Kubernetes. OVERLAY names one of k8s/overlays; kubectl's own context says which cluster.
 OVERLAY ?= dev
 KUBECTL := kubectl --namespace bellbuoy

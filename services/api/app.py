@@ -1,27 +1,47 @@
-"""The application: which handler answers which route."""
+"""The application: the table of routes, registered."""
+
+from collections.abc import Iterable
 
 from aiohttp import web
 
-from api import greeting
-from api.status import Status
-from api.users import UserRoutes
+from api.guard import Guard, Handler
+from api.route import Route
+from api.userroutes import MERGE_PATCH
 
 MAX_BODY = 64 * 1024
 """Bytes of a request's body; the smallest that the api needs."""
 
 
-def application(status: Status, users: UserRoutes) -> web.Application:
-    """Return the application."""
+def application(routes: Iterable[Route], guard: Guard) -> web.Application:
+    """Return the application; what comes first in the table is tried first."""
     app = web.Application(client_max_size=MAX_BODY)
-    app.add_routes(
-        [
-            web.get("/", greeting.greet_world),
-            web.get("/health", status.health),
-            web.get("/version", status.version),
-            web.get("/users", users.list),
-            web.get("/users/{id:[^/]+}", users.get),
-            # aiohttp's own pattern for a segment leaves braces out.
-            web.get("/{name:[^/]+}", greeting.greet),
-        ]
-    )
+    paths: dict[str, list[Route]] = {}
+    for route in routes:
+        paths.setdefault(route.pattern, []).append(route)
+    for pattern, here in paths.items():
+        resource = app.router.add_resource(pattern)
+        allowed = ["OPTIONS"]
+        for route in here:
+            handler = _guarded(route, guard)
+            for method in route.methods:
+                resource.add_route(method, handler)
+                allowed.append(method)
+        resource.add_route("OPTIONS", _options(allowed))
     return app
+
+
+def _guarded(route: Route, guard: Guard) -> Handler:
+    if route.scope is not None:
+        return guard.protect(route.handler, route.scope)
+    return guard.limit(route.handler) if route.is_greeting else route.handler
+
+
+def _options(allowed: list[str]) -> Handler:
+    headers = {"Allow": ",".join(sorted(allowed))}
+    if "PATCH" in allowed:
+        headers["Accept-Patch"] = MERGE_PATCH
+
+    async def options(_: web.Request) -> web.Response:
+        return web.Response(status=204, headers=headers)
+
+    return options

@@ -1,14 +1,21 @@
 """The greeting: what the api says to anybody."""
 
 import re
+from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
+from msgspec import Meta
 
 from bellbuoy.host.web import Problem
 
 MAX_NAME = 128
 """Characters of a name."""
+
+Name = Annotated[
+    str, Meta(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$(?!\n)")
+]
+"""A name, as the OpenAPI document shows it."""
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

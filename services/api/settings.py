@@ -22,6 +22,33 @@ class ApiSettings(HostSettings, ApiPorts, WebSettings, DatabaseSettings):
             "read again when it changes. `bellbuoy token` writes it."
         ),
     ]
+    api_token_rate: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e6,
+            description="Requests a second that one token may make of one worker in the long run; "
+            "twice as many may come at once. 0 means no limit.",
+        ),
+    ] = 10_000.0
+    api_address_rate: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e6,
+            description="Requests for users a second that one address (of IPv6 a /64) may make of "
+            "one worker in the long run; twice as many may come at once. 0 means no limit.",
+        ),
+    ] = 10_000.0
+    api_greeting_rate: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e6,
+            description="Greetings a second that one address may ask of one worker in the long "
+            "run; twice as many may come at once. 0 means no limit.",
+        ),
+    ] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,36 @@
 """Status: what the api says about itself to clients."""
 
+from typing import Literal
+
+import msgspec
 from aiohttp import web
 
 from bellbuoy import __version__
 from bellbuoy.host.web import Traffic
 
 _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-_VERSION = b'{"service":"api","version":"%s"}\n' % __version__.encode()
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether to go on sending."""
+
+    status: Literal["healthy", "draining"]
+
+
+class Version(msgspec.Struct, frozen=True):
+    """Which release this is."""
+
+    service: str
+    version: str
+
+
+def _json(content: msgspec.Struct) -> bytes:
+    return msgspec.json.encode(content) + b"\n"
+
+
+_HEALTHY = _json(Health("healthy"))
+_DRAINING = _json(Health("draining"))
+_VERSION = _json(Version("api", __version__))
 
 
 class Status:
@@ -23,8 +47,8 @@ class Status:
     async def health(self, _: web.Request) -> web.Response:
         """Answer 200, and 503 while draining."""
         if self._traffic.draining:
-            return web.Response(body=b'{"status":"draining"}\n', status=503, headers=_HEADERS)
-        return web.Response(body=b'{"status":"healthy"}\n', headers=_HEADERS)
+            return web.Response(body=_DRAINING, status=503, headers=_HEADERS)
+        return web.Response(body=_HEALTHY, headers=_HEADERS)
 
     async def version(self, _: web.Request) -> web.Response:
         """Answer which release this is."""

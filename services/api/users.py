@@ -1,64 +1,47 @@
-"""Users: reading them from PostgreSQL and showing them as JSON.
+"""Users: reading and writing them in PostgreSQL.
 
-Law of this file: nothing reaches PostgreSQL that it would refuse to parse. An id is a number that
-fits its column; other text does not get there at all.
+Law of this file: one statement a read, or less; one transaction a write, which says what versions
+it is about. Nothing reaches PostgreSQL that it would refuse to parse.
 """
 
-import re
-from datetime import datetime
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
-from aiohttp import web
+from msgspec import UnsetType
 
 from api import cursor
-from api.auth import READ, Gate
-from bellbuoy.database import DatabasePool
+from api.user import NewUser, Page, User, UserPatch
+from bellbuoy.batching import Batcher
+from bellbuoy.database import Connection, DatabasePool
+from bellbuoy.errors import ConstraintViolated
 from bellbuoy.host.web import Problem
 from bellbuoy.monitor import AsyncMonitor
 
 GET: Final = "users.get"
 LIST: Final = "users.list"
-OPERATIONS = (GET, LIST)
+FIND: Final = "users.find"
+CREATE: Final = "users.create"
+UPDATE: Final = "users.update"
+DELETE: Final = "users.delete"
+OPERATIONS = (GET, LIST, FIND, CREATE, UPDATE, DELETE)
 """The statements' names, in metrics; the tasks' names too."""
 
-DEFAULT_LIMIT = 20
-MAX_LIMIT = 100
-"""Users on one page."""
+EMAIL_KEY = "users_email_key"
 
 _COLUMNS = "id, name, email, created_at, updated_at, version"
-_GET = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608 - a constant
+_GET = f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1::bigint[])"  # noqa: S608 - a constant
 _LIST = f"SELECT {_COLUMNS} FROM users WHERE id > $1 ORDER BY id LIMIT $2"  # noqa: S608
-
-_ID = re.compile(r"0|[1-9][0-9]*", re.ASCII)
-_MAX_ID = (1 << 63) - 1
-_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-
-
-class User(msgspec.Struct, frozen=True):
-    """One user, as the client sees it; the fields are the columns, in their order.
-
-    Times are UTC.
-    """
-
-    id: int
-    name: str
-    email: str
-    created_at: datetime
-    updated_at: datetime
-    version: int
-
-
-class Page(msgspec.Struct, frozen=True):
-    """Some users, by rising id.
-
-    Args:
-        users: At most as many as were asked for.
-        next: The cursor to go on from; ``None`` on the last page.
-    """
-
-    users: list[User]
-    next: str | None
+_FIND = f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower($1) AND id > $2"  # noqa: S608
+_INSERT = f"INSERT INTO users (name, email) VALUES ($1, $2) RETURNING {_COLUMNS}"  # noqa: S608
+_IS_MEANT = "id = $1 AND ($2::integer[] IS NULL OR version = ANY($2))"
+_UPDATE = f"""
+UPDATE users SET name = coalesce($3, name), email = coalesce($4, email), version = version + 1,
+    updated_at = greatest(now(), updated_at)
+WHERE {_IS_MEANT} RETURNING {_COLUMNS}
+"""  # noqa: S608
+_DELETE = f"DELETE FROM users WHERE {_IS_MEANT} RETURNING id"  # noqa: S608
+_VERSION = "SELECT version FROM users WHERE id = $1"
 
 
 class Users:
@@ -72,13 +55,29 @@ class Users:
     def __init__(self, database: DatabasePool, monitor: AsyncMonitor) -> None:
         """Ask nothing yet."""
         self._database = database
+        self._batcher: Batcher[int, User] = Batcher(self._load)
+        self.monitor = monitor
         self.get = monitor.track_task(GET)(self._get)
         self.list = monitor.track_task(LIST)(self._list)
+        self.find = monitor.track_task(FIND)(self._find)
+        self.create = monitor.track_task(CREATE)(self._create)
+        self.update = monitor.track_task(UPDATE)(self._update)
+        self.delete = monitor.track_task(DELETE)(self._delete)
+
+    async def aclose(self) -> None:
+        """End the look-ups under way."""
+        await self._batcher.aclose()
 
     async def _get(self, user_id: int) -> User | None:
-        """Return a user, or ``None`` if there is none with this id."""
-        row = await self._database.fetchrow(GET, _GET, user_id)
-        return User(*row) if row else None
+        """Return a user, or ``None`` if there is none with this id.
+
+        Those who ask in the same turn of the loop share a query.
+        """
+        return await self._batcher.get(user_id)
+
+    async def _load(self, ids: Sequence[int]) -> dict[int, User]:
+        rows = await self._database.fetch(GET, _GET, ids)
+        return {row[0]: User(*row) for row in rows}
 
     async def _list(self, after: int, limit: int) -> Page:
         """Return the ``limit`` users whose ids follow ``after``."""
@@ -87,81 +86,82 @@ class Users:
         users = [User(*row) for row in rows[:limit]]
         return Page(users, cursor.encode(users[-1].id) if len(rows) > limit else None)
 
+    async def _find(self, email: str, after: int) -> Page:
+        """Return the user with this address, in capitals or not, if one follows ``after``."""
+        rows = await self._database.fetch(FIND, _FIND, email, after)
+        return Page([User(*row) for row in rows], None)
 
-class UserRoutes:
-    """Answers ``GET /users/{id}`` and ``GET /users``.
-
-    Args:
-        users: The users.
-        gate: Who may ask.
-    """
-
-    def __init__(self, users: Users, gate: Gate) -> None:
-        """Read the users from ``users``."""
-        self._users = users
-        self._gate = gate
-
-    async def get(self, request: web.Request) -> web.Response:
-        """Answer one user.
+    async def _create(self, new: NewUser) -> User:
+        """Add a user and return it.
 
         Raises:
-            Problem: 400 for what is no id, 404 for an id that nobody has.
+            Problem: 409, the address is somebody else's.
         """
-        self._gate.admit(request, READ)
-        user_id = parse_id(request.match_info["id"])
-        user = await self._users.get(user_id) if user_id else None
-        if user is None:
-            raise Problem(404, "There is no user with this id.")
-        return _json(user)
+        try:
+            return await self._database.write(CREATE, lambda each: insert(each, new))
+        except ConstraintViolated as error:
+            raise translate(error) from error
 
-    async def list(self, request: web.Request) -> web.Response:
-        """Answer one page of users.
+    async def _update(
+        self, user_id: int, versions: "list[int] | None", new: NewUser | UserPatch
+    ) -> User:
+        """Change what ``new`` has, and return the user.
+
+        Args:
+            user_id: Whom.
+            versions: In which of its versions; ``None`` means any.
+            new: What to write.
 
         Raises:
-            Problem: 400 for a limit or a cursor that is none.
+            Problem: 404, there is none; 412, it has another version; 409, the address is taken.
         """
-        self._gate.admit(request, READ)
-        limit = parse_limit(_single(request, "limit"))
-        after = _single(request, "after")
-        return _json(await self._users.list(cursor.decode(after) if after else 0, limit))
+
+        async def work(connection: Connection) -> User:
+            values = _value(new.name), _value(new.email)
+            row = await connection.fetchrow(_UPDATE, user_id, versions, *values)
+            if row is None:
+                raise await _missed(connection, user_id)
+            return User(*row)
+
+        try:
+            return await self._database.write(UPDATE, work)
+        except ConstraintViolated as error:
+            raise translate(error) from error
+
+    async def _delete(self, user_id: int, versions: "list[int] | None") -> None:
+        """Remove a user; see :meth:`_update` for the arguments and errors."""
+
+        async def work(connection: Connection) -> None:
+            if await connection.fetchval(_DELETE, user_id, versions) is None:
+                raise await _missed(connection, user_id)
+
+        await self._database.write(DELETE, work)
 
 
-def parse_id(text: str) -> int | None:
-    """Return the id that a path segment spells; ``None`` if no user can have it.
-
-    Raises:
-        Problem: It is not a whole number, in its one spelling.
-    """
-    if not _ID.fullmatch(text):
-        raise Problem(400, "A user's id is a whole number.")
-    # The length first: Python refuses to convert thousands of digits.
-    if len(text) > len(str(_MAX_ID)) or not 0 < int(text) <= _MAX_ID:
-        return None
-    return int(text)
+async def insert(connection: Connection, new: NewUser) -> User:
+    """Add a user within a transaction."""
+    row: Any = await connection.fetchrow(_INSERT, new.name, new.email)
+    return User(*row)
 
 
-def parse_limit(text: str | None) -> int:
-    """Return how many users a page shall have.
-
-    Raises:
-        Problem: It is not a whole number from 1 to :data:`MAX_LIMIT`.
-    """
-    if text is None:
-        return DEFAULT_LIMIT
-    if not _ID.fullmatch(text) or len(text) > len(str(MAX_LIMIT)) or not 0 < int(text) <= MAX_LIMIT:
-        raise Problem(400, f"limit is a whole number from 1 to {MAX_LIMIT}.")
-    return int(text)
+def translate(error: ConstraintViolated) -> Exception:
+    """Return what a broken rule is for the client; a bug of ours stays one."""
+    if error.constraint == EMAIL_KEY:
+        return Problem(409, "Another user has this e-mail address.")
+    return error
 
 
-def _single(request: web.Request, name: str) -> str | None:
-    values = request.query.getall(name, [])
-    if len(values) > 1:
-        raise Problem(400, f"{name} may be given once.")
-    return values[0] if values else None
+def nobody() -> Problem:
+    """Return the 404 of an id that no user has."""
+    return Problem(404, "There is no user with this id.")
 
 
-_encoder = msgspec.json.Encoder()
+async def _missed(connection: Connection, user_id: int) -> Problem:
+    """Return why a user was not written: it has another version, or it is not there."""
+    if await connection.fetchval(_VERSION, user_id) is None:
+        return nobody()
+    return Problem(412, "The user was changed meanwhile; get it again.")
 
 
-def _json(content: msgspec.Struct) -> web.Response:
-    return web.Response(body=_encoder.encode(content) + b"\n", headers=_HEADERS)
+def _value(member: str | UnsetType) -> str | None:
+    return None if member is msgspec.UNSET else str(member)

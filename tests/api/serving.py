@@ -61,10 +61,18 @@ class Client:
         """Open a connection."""
         return cls(*await asyncio.open_connection(*address))
 
-    def send(self, path: str, method: str = "GET", headers: Mapping[str, str] = {}) -> None:
-        """Send a request without a body."""
+    def send(
+        self,
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] = {},
+        body: bytes | None = None,
+    ) -> None:
+        """Send a request."""
         lines = [f"{method} {path} HTTP/1.1", "Host: test", *map(": ".join, headers.items())]
-        self.writer.write("\r\n".join([*lines, "", ""]).encode())
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        self.writer.write("\r\n".join([*lines, "", ""]).encode() + (body or b""))
 
     async def receive(self, *, head_only: bool = False) -> Reply:
         """Return the next response.
@@ -86,9 +94,10 @@ class Client:
         path: str,
         method: str = "GET",
         headers: Mapping[str, str] = {},
+        body: bytes | None = None,
     ) -> Reply:
         """Send a request and return its response."""
-        self.send(path, method, headers)
+        self.send(path, method, headers, body)
         return await self.receive(head_only=method == "HEAD")
 
     async def is_closed(self) -> bool:
@@ -133,10 +142,11 @@ class Served:
         path: str,
         method: str = "GET",
         headers: Mapping[str, str] = {},
+        body: bytes | None = None,
     ) -> Reply:
         """Ask on a connection of its own."""
         async with self.client() as client:
-            return await client.ask(path, method, headers)
+            return await client.ask(path, method, headers, body)
 
     async def tell(self, data: bytes) -> Reply:
         """Send bytes on a connection of their own and return the response, and its end."""

@@ -49,9 +49,14 @@ def test_migrate_and_seed_say_what_they_did(database: Database) -> None:
     told = [[event["message"] for event in each] for each in events]
     up_to_date = "schema is up to date"
     seeded = ["demo users added"]
-    assert told == [["migration applied", up_to_date], [up_to_date], seeded, seeded]
+    assert told == [
+        ["migration applied", "migration applied", up_to_date],
+        [up_to_date],
+        seeded,
+        seeded,
+    ]
     assert events[0][0]["migration"] == "0001_users"
-    assert events[0][1]["schema"] == 1
+    assert events[0][2]["schema"] == 2
     assert [events[2][0]["added"], events[3][0]["added"]] == [7, 0]
 
 

@@ -149,7 +149,7 @@ async def kill_while_users_wait(program: Program, database: Database, victim: in
     """Kill it when every request for a user is in PostgreSQL and published as running."""
     async with locked(database) as waiting:
         async with asyncio.timeout(PATIENCE):
-            while await waiting() < EACH:  # noqa: ASYNC110 - a lock's queue has no event
+            while not await waiting():  # noqa: ASYNC110 - a lock's queue has no event
                 await asyncio.sleep(0.005)
         await until(lambda: doing(program) == EACH)
         os.kill(victim, signal.SIGKILL)

@@ -70,7 +70,7 @@ async def test_a_user_is_shown_as_it_stands_in_the_table(
     user = reply.content
     assert (reply.status, reply.body[-1:]) == (200, b"\n")
     assert reply.headers["content-type"] == "application/json"
-    assert reply.headers["cache-control"] == "no-store"
+    assert reply.headers["cache-control"] == "private, no-cache"
     assert list(user) == ["id", "name", "email", "created_at", "updated_at", "version"]
     assert (user["id"], user["name"], user["email"]) == (1, row["name"], row["email"])
     assert user["created_at"].endswith("Z")

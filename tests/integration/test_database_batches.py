@@ -1,125 +1,104 @@
-"""Batched lookups on a real PostgreSQL: one statement a turn, and never an old answer."""
+"""Batches on a real PostgreSQL: one query a turn, the truth for everybody, nothing left over."""
 
 import asyncio
+from pathlib import Path
 
+import asyncpg
 import pytest
 
-from bellbuoy.database.connections import Connection
-from bellbuoy.errors import DatabaseUnavailable
-from tests.bellbuoy.database.pools import READ, Opened, opened, settings_for
-from tests.integration.asking import answers, until
-from tests.postgres import Database, Server, database, postgres
+from bellbuoy.database.measures import BATCH_KEYS
+from bellbuoy.errors import DatabaseUnavailable, Refused
+from onebox import roles
+from tests.bellbuoy.database.pools import READ, Opened, nowhere, opened, settings_for
+from tests.integration.asking import PATIENCE, SOON, is_used, until
+from tests.postgres import Database, database, postgres
 
 __all__ = ["database", "postgres"]
 
-WRITE = "test.write"
-LOOK = "SELECT id, word FROM words WHERE id = ANY($1::bigint[])"
+NUMBERS = "SELECT n, -n FROM generate_series(1, 100) AS n WHERE n = ANY($1::bigint[])"
+SLOW = f"SELECT n, m FROM ({NUMBERS}) AS found (n, m), pg_sleep(30)"  # noqa: S608 - a constant
 
 
-def _word(_: int, word: str) -> str:
-    return word
+async def sent(target: Opened) -> bool:
+    """Return whether a query of a batch is under way."""
+    return queries(target) == 1
 
 
-@pytest.fixture
-def words(postgres: Server, database: Database) -> Database:
-    """A database with a table of words."""
-    postgres.psql(
-        "CREATE TABLE words (id bigint PRIMARY KEY, word text);"
-        "INSERT INTO words SELECT n, 'word ' || n FROM generate_series(1, 100) AS n;"
-        "GRANT ALL ON words TO bellbuoy_app",
-        database.name,
-    )
-    return database
+def queries(target: Opened) -> float:
+    """Return how many queries of batches were sent."""
+    target.instruments.flush()
+    start = target.instruments.cell(BATCH_KEYS, {})
+    return sum(target.instruments.cells[start : start + len(BATCH_KEYS.buckets) + 1])
 
 
-def asked(target: Opened) -> tuple[float, float]:
-    """Return how many lookups' queries there were, and how many keys they had."""
-    histogram = target.measures().batch_keys
-    cells = histogram._cells[histogram._start : histogram._sum]
-    return sum(cells), histogram._cells[histogram._sum]
+async def test_a_turn_is_one_query_and_everybody_gets_their_row(database: Database) -> None:
+    """A missing one is None, a wanted one may be wanted twice."""
+    async with opened(settings_for(database)) as target:
+        numbers = target.pool.batcher(READ, NUMBERS)
+        rows = await asyncio.gather(*map(numbers.get, (7, 101, 7, 1)))
+        assert [row and row[1] for row in rows] == [-7, None, -7, -1]
+        assert queries(target) == 1
 
 
-async def test_lookups_of_one_turn_are_one_statement(words: Database) -> None:
-    """A hundred lookups of fifty rows and of one that is missing."""
-    async with opened(settings_for(words), schema=0) as target:
-        await until(lambda: answers(target))
-        batcher = target.pool.batcher(READ, LOOK, _word)
-        keys = [*range(1, 51), *range(1, 51), 999]
-        found = await asyncio.gather(*(batcher.get(key) for key in keys))
-        assert found == [*(f"word {key}" for key in keys[:-1]), None]
-        assert asked(target) == (1, 51)
-
-
-async def test_who_wrote_reads_what_was_written(words: Database) -> None:
-    """However many others look the same row up all the time."""
-    async with opened(
-        settings_for(words, pool_size=4), operations=(READ, WRITE), schema=0
-    ) as target:
-        await until(lambda: answers(target))
-        batcher = target.pool.batcher(READ, LOOK, _word)
-        done = asyncio.Event()
-
-        async def look_up() -> None:
-            while not done.is_set():
-                await batcher.get(1)
-
-        crowd = [asyncio.create_task(look_up()) for _ in range(10)]
-        for number in range(50):
-            await target.pool.write(WRITE, _rename(f"version {number}"))
-            assert await batcher.get(1) == f"version {number}"
-        done.set()
-        await asyncio.gather(*crowd)
-
-
-async def test_a_lookup_that_is_given_up_leaves_the_pool_whole(words: Database) -> None:
-    """The statement is cancelled in PostgreSQL too, and the connection serves on."""
-    slow = "SELECT id, word FROM words, pg_sleep(20) WHERE id = ANY($1::bigint[])"
-    async with opened(settings_for(words, pool_size=1), schema=0) as target:
-        await until(lambda: answers(target))
-        looking = asyncio.create_task(target.pool.batcher(READ, slow, _word).get(1))
-        await until(lambda: _is_busy(target))
-        looking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await looking
-        assert await until(lambda: answers(target)) < 5
-
-
-async def test_a_key_that_does_not_fit_fails_nobody_else(words: Database) -> None:
-    """It is refused before it joins."""
-    async with opened(settings_for(words), schema=0) as target:
-        await until(lambda: answers(target))
-        batcher = target.pool.batcher(READ, LOOK, _word, accepts=lambda key: 0 < key < 1 << 63)
-        good, bad = await asyncio.gather(
-            batcher.get(1), batcher.get(1 << 70), return_exceptions=True
+async def test_whoever_wrote_reads_what_was_written(database: Database) -> None:
+    """A lookup that is under way from before the write serves nobody who asks after it."""
+    owner = await asyncpg.connect(**database.connect_arguments(roles.OWNER))
+    await owner.execute("CREATE TABLE counters AS SELECT 1::bigint AS id, 0::bigint AS n")
+    await owner.close()
+    async with opened(settings_for(database)) as target:
+        counters = target.pool.batcher(
+            READ, "SELECT id, n FROM counters WHERE id = ANY($1::bigint[])"
         )
-        assert good == "word 1"
-        assert isinstance(bad, ValueError)
+        for expected in range(1, 30):
+            before = asyncio.ensure_future(counters.get(1))
+            await asyncio.sleep(0)
+            await target.pool.write(
+                READ, lambda connection: connection.execute("UPDATE counters SET n = n + 1")
+            )
+            row = await counters.get(1)
+            assert row is not None
+            assert row[1] == expected
+            await before
 
 
-async def test_without_postgresql_every_lookup_is_refused(words: Database) -> None:
-    """A failed batch says the same to all who are in it."""
-    async with opened(settings_for(words), schema=0) as target:
-        await until(lambda: answers(target))
-        batcher = target.pool.batcher(READ, LOOK, _word)
-    results = await asyncio.gather(*(batcher.get(key) for key in (1, 2)), return_exceptions=True)
-    assert [type(each) for each in results] == [DatabaseUnavailable] * 2
+async def test_a_key_that_postgresql_cannot_hold_fails_nobody_else(database: Database) -> None:
+    """It is refused before it joins."""
+    async with opened(settings_for(database)) as target:
+        numbers = target.pool.batcher(READ, NUMBERS)
+        keys = (5, 1 << 63, -(1 << 63) - 1)
+        good, *bad = await asyncio.gather(*map(numbers.get, keys), return_exceptions=True)
+    assert isinstance(good, asyncpg.Record)
+    assert good[1] == -5
+    assert [type(each) for each in bad] == [ValueError, ValueError]
 
 
-def _rename(word: str) -> "Rename":
-    return Rename(word)
+async def test_the_query_ends_in_postgresql_when_nobody_waits_any_more(database: Database) -> None:
+    """Two clients hang up: the statement is cancelled, its connection comes back."""
+    async with opened(settings_for(database, pool_size=1)) as target:
+        slow = target.pool.batcher(READ, SLOW)
+        lookups = [asyncio.ensure_future(slow.get(key)) for key in (1, 2)]
+        await until(lambda: sent(target))
+        for lookup in lookups:
+            lookup.cancel()
+        await asyncio.wait(lookups, timeout=PATIENCE)
+        await until(lambda: is_used(target, 0))
+        # There is one connection only, and the statement would have kept it for 4 s.
+        async with asyncio.timeout(SOON):
+            assert await target.pool.fetch(READ, "SELECT 1") != []
 
 
-class Rename:
-    """A write: gives row 1 another word."""
-
-    def __init__(self, word: str) -> None:
-        """Write ``word``."""
-        self._word = word
-
-    async def __call__(self, connection: Connection) -> None:
-        """Write it."""
-        await connection.execute("UPDATE words SET word = $1 WHERE id = 1", self._word)
+async def test_an_outage_refuses_the_whole_batch(tmp_path: Path) -> None:
+    """Everybody in it learns that the database is away."""
+    async with opened(nowhere(tmp_path)) as target:
+        numbers = target.pool.batcher(READ, NUMBERS)
+        results = await asyncio.gather(*map(numbers.get, (1, 2, 3)), return_exceptions=True)
+        assert [type(each) for each in results] == [DatabaseUnavailable] * 3
 
 
-async def _is_busy(target: Opened) -> bool:
-    return target.measures().used.value == 1
+async def test_closing_the_pool_ends_what_is_under_way(database: Database) -> None:
+    """Its callers are refused, and nothing hangs."""
+    async with opened(settings_for(database)) as target:
+        lookup = asyncio.ensure_future(target.pool.batcher(READ, SLOW).get(1))
+        await until(lambda: sent(target))
+    with pytest.raises(Refused, match="stopping"):
+        await lookup

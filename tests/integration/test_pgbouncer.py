@@ -12,7 +12,7 @@ from bellbuoy.errors import ConstraintViolated, DatabaseUnavailable
 from tests.bellbuoy.database.pools import READ, opened, settings_for
 from tests.integration.asking import PATIENCE, SOON, answers, refusal, until
 from tests.integration.history import History
-from tests.integration.test_database_batches import LOOK, Rename, _word, words
+from tests.integration.words import LOOK, Rename, words
 from tests.pgbouncer import pgbouncer, require
 from tests.postgres import Database, Server, database, own_postgres, postgres
 
@@ -58,14 +58,18 @@ async def test_writes_and_batches_work_the_same(through: DatabaseSettings) -> No
     """A transaction stays in one session; who wrote reads what was written."""
     async with opened(through, operations=OPERATIONS, schema=0) as target:
         await until(lambda: answers(target))
-        batcher = target.pool.batcher(READ, LOOK, _word)
+        batcher = target.pool.batcher(READ, LOOK)
         for number in range(20):
             _, *others = await asyncio.gather(
                 target.pool.write(WRITE, Rename(f"version {number}")),
                 *(batcher.get(key) for key in range(2, 12)),
             )
-            assert others == [f"word {key}" for key in range(2, 12)]
-            assert await batcher.get(1) == f"version {number}"
+            assert [row and row["word"] for row in others] == [
+                f"word {key}" for key in range(2, 12)
+            ]
+            row = await batcher.get(1)
+            assert row is not None
+            assert row["word"] == f"version {number}"
         with pytest.raises(ConstraintViolated, match="23505"):
             await target.pool.write(
                 WRITE, lambda each: each.execute("INSERT INTO words VALUES (1, '')")

@@ -22,11 +22,6 @@ CONNECTIONS_MAX = gauge("db_pool_connections_max", "Database connections the poo
 CONNECTIONS_CREATED = counter(
     "db_pool_connections_created_total", "Database connections opened; many mean that they break."
 )
-BATCH_KEYS = histogram(
-    "db_batch_keys",
-    "Lookups that were sent as one query.",
-    (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0),
-)
 PENDING = gauge("db_pool_pending_acquires", "Statements waiting for a database connection.")
 ACQUIRE_DURATION = histogram(
     "db_pool_acquire_duration_seconds", "Waiting for a database connection, opening it included."
@@ -40,6 +35,11 @@ REFUSED = counter(
 RETRIES = counter(
     "db_retries_total", "Reads repeated because their connection was lost under them."
 )
+BATCH_KEYS = histogram(
+    "db_batch_keys",
+    "Keys that one query of a batch asks for.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
 SCHEMA_VERSION = gauge(
     "db_schema_version", "The newest migration that the database has.", merge="max"
 )
@@ -52,12 +52,12 @@ def families(operations: Sequence[str]) -> tuple[Family, ...]:
         CONNECTIONS,
         CONNECTIONS_MAX,
         CONNECTIONS_CREATED,
-        BATCH_KEYS,
         PENDING,
         ACQUIRE_DURATION,
         ACQUIRE_TIMEOUTS,
         REFUSED,
         RETRIES,
+        BATCH_KEYS,
         SCHEMA_VERSION,
         _durations(operations),
         _errors(operations),
@@ -76,12 +76,12 @@ class Measures:
         self.used = instruments.gauge(CONNECTIONS, state="used")
         self.most = instruments.gauge(CONNECTIONS_MAX)
         self.created = instruments.counter(CONNECTIONS_CREATED)
-        self.batch_keys = instruments.histogram(BATCH_KEYS)
         self.pending = instruments.gauge(PENDING)
         self.acquire = instruments.histogram(ACQUIRE_DURATION)
         self.acquire_timeouts = instruments.counter(ACQUIRE_TIMEOUTS)
         self.refused = instruments.counter(REFUSED)
         self.retries = instruments.counter(RETRIES)
+        self.batch_keys = instruments.histogram(BATCH_KEYS)
         self.schema_version = instruments.gauge(SCHEMA_VERSION)
         durations = _durations(operations)
         self.durations: dict[str, Histogram] = {

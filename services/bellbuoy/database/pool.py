@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Self, TypeVar, cast
 
 import asyncpg
 
@@ -38,7 +38,6 @@ from bellbuoy.monitor import AsyncMonitor
 from bellbuoy.retrybudget import RetryBudget
 
 R = TypeVar("R")
-V = TypeVar("V")
 
 _REFUSALS = {
     Kind.OUTAGE: UNREACHABLE,
@@ -96,6 +95,7 @@ class DatabasePool:
         self._writes = Writes(monitor)
         self._budget = RetryBudget()
         self._instruments = instruments
+        self._batchers: list[Batcher[int, asyncpg.Record]] = []
 
     async def __aenter__(self) -> Self:
         """Begin to watch PostgreSQL; connections are opened when they are needed."""
@@ -111,6 +111,8 @@ class DatabasePool:
         traceback: TracebackType | None,
     ) -> None:
         """Finish the writes, close every connection; bounded even when PostgreSQL is silent."""
+        for batcher in self._batchers:
+            await batcher.aclose()
         await self._writes.close()
         await self._watch.stop()
         await self._connections.close()
@@ -139,33 +141,20 @@ class DatabasePool:
         """Return the first row of a statement that reads, or ``None``; see :meth:`fetch`."""
         return await self._read(operation, lambda connection: connection.fetchrow(sql, *values))
 
-    def batcher(
-        self,
-        operation: str,
-        sql: str,
-        make: Callable[..., V],
-        *,
-        accepts: Callable[[Any], bool] | None = None,
-    ) -> Batcher[Any, V]:
-        """Return what looks rows up by a key, those of one turn of the loop in one statement.
-
-        ::
-
-            users = pool.batcher("users.get", "SELECT id, name FROM users WHERE id = ANY($1)", User)
-            user = await users.get(7)  # a User, or None
+    def batcher(self, operation: str, sql: str) -> Batcher[int, asyncpg.Record]:
+        """Return what looks rows up by their id, those of one turn of the loop in one query.
 
         Args:
-            operation: The statement's name, one of those declared.
-            sql: The statement; ``$1`` are the keys, the first column is the key of a row.
-            make: Makes an answer of a row's columns.
-            accepts: Whether a key fits its column; one that does not would fail all others.
+            operation: The query's name, one of those declared.
+            sql: It takes the ids as ``$1`` and returns a row for each that is there, the id first.
         """
 
-        async def load(keys: Sequence[Any]) -> dict[Any, V]:
-            rows = await self.fetch(operation, sql, keys)
-            return {row[0]: make(*row) for row in rows}
+        async def load(ids: Sequence[int]) -> dict[int, asyncpg.Record]:
+            return {row[0]: row for row in await self.fetch(operation, sql, ids)}
 
-        return Batcher(load, accepts=accepts, observe=self._measures.batch_keys.observe)
+        batcher = Batcher(load, accepts=_is_bigint, observe=self._measures.batch_keys.observe)
+        self._batchers.append(batcher)
+        return batcher
 
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
         """Do ``work`` in one transaction and return what it returned, committed.
@@ -269,3 +258,8 @@ class DatabasePool:
 
 def _always() -> bool:
     return True
+
+
+def _is_bigint(key: int) -> bool:
+    """Return whether the driver can send it; one that it cannot would fail its whole batch."""
+    return -1 << 63 <= key < 1 << 63

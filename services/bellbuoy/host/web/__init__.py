@@ -6,7 +6,7 @@ aiohttp's own sites and gunicorn workers are not used: they call ``listen()`` wi
 
 from bellbuoy.host.web.bulkhead import Bulkhead
 from bellbuoy.host.web.forwarded import Forwarded, network_of
-from bellbuoy.host.web.problem import Problem
+from bellbuoy.host.web.problem import FieldError, Problem, ProblemDetails
 from bellbuoy.host.web.server import HttpServer, serve
 from bellbuoy.host.web.settings import WebSettings
 from bellbuoy.host.web.telemetry import FAMILIES
@@ -15,9 +15,11 @@ from bellbuoy.host.web.traffic import Traffic
 __all__ = [
     "FAMILIES",
     "Bulkhead",
+    "FieldError",
     "Forwarded",
     "HttpServer",
     "Problem",
+    "ProblemDetails",
     "Traffic",
     "WebSettings",
     "network_of",

@@ -18,7 +18,19 @@ INTERNAL = "Something went wrong here; the request id finds it in our logs."
 """All that a client learns of a bug."""
 
 
-class _Body(msgspec.Struct, omit_defaults=True):
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong in one place of a body.
+
+    Args:
+        pointer: The place, as a JSON pointer in a fragment (RFC 6901).
+        detail: One sentence for the client.
+    """
+
+    pointer: str
+    detail: str
+
+
+class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     """The members of RFC 9457, and ours. No ``type``: absent means ``about:blank``."""
 
     title: str
@@ -26,6 +38,7 @@ class _Body(msgspec.Struct, omit_defaults=True):
     detail: str = ""
     request_id: str = ""
     trace_id: str = ""
+    errors: tuple[FieldError, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()
@@ -38,21 +51,27 @@ class Problem(Exception):
         status: The HTTP status, 400 to 599.
         detail: One sentence for the client.
         headers: What the status demands, such as ``Allow``.
+        errors: What is wrong with the body, place by place.
     """
 
     def __init__(
-        self, status: int, detail: str = "", headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        detail: str = "",
+        headers: Mapping[str, str] | None = None,
+        errors: tuple[FieldError, ...] = (),
     ) -> None:
         """Keep the parts of the answer."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = headers or {}
+        self.errors = errors
 
     def response(self, request_id: str = "", trace_id: str = "") -> web.Response:
         """Return the answer; it is the client's alone (``no-store``)."""
         phrase = HTTPStatus(self.status).phrase
-        body = _Body(phrase, self.status, self.detail, request_id, trace_id)
+        body = ProblemDetails(phrase, self.status, self.detail, request_id, trace_id, self.errors)
         headers = {"Cache-Control": "no-store", **self.headers, "Content-Type": CONTENT_TYPE}
         return web.Response(body=_encoder.encode(body) + b"\n", status=self.status, headers=headers)
 

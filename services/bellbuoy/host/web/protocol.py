@@ -249,7 +249,11 @@ class HttpProtocol(RequestHandler):
         self._parted = self._loop.time()
         if self._reading_paused or self._buffer_paused:
             transport.resume_reading()
-        if transport.can_write_eof():
-            transport.write_eof()
-        else:
+        if not transport.can_write_eof():
             transport.close()
+            return
+        try:
+            transport.write_eof()
+        except OSError:
+            # The client has reset the connection, and asyncio has not noticed yet.
+            transport.abort()

@@ -1,0 +1,90 @@
+"""Entity tags: which version a client has, and which one it means (RFC 9110, section 8.8 and 13).
+
+Law of this file: a user's tag is its version, and strong. ``If-Match`` compares strongly, so a weak
+tag never matches; ``If-None-Match`` compares weakly.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from bellbuoy.host.web import Problem
+
+PATTERN = r'^(?:\*|(?:W/)?"[!#-~]*"(?:, ?(?:W/)?"[!#-~]*")*)$'
+"""How clients may spell a condition, for the OpenAPI document."""
+
+_TAG = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\U0010ffff]*)")?[ \t]*(?:,|$)')
+_VERSION = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+_MAX_VERSION = (1 << 31) - 1
+_MOST = 64
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A list of tags.
+
+    Args:
+        tags: The opaque tags and whether each is weak; ``None`` stands for ``*``.
+    """
+
+    tags: tuple[tuple[str, bool], ...] | None
+
+    def names(self, opaque: str) -> bool:
+        """Return whether a representation with this tag is meant, compared weakly."""
+        return self.tags is None or any(tag == opaque for tag, _ in self.tags)
+
+    def versions(self) -> list[int] | None:
+        """Return the versions that are meant, compared strongly; ``None`` stands for any."""
+        if self.tags is None:
+            return None
+        numbers = (int(tag) for tag, weak in self.tags if not weak and _VERSION.fullmatch(tag))
+        return [number for number in numbers if number <= _MAX_VERSION]
+
+
+def of_version(version: int) -> str:
+    """Return the tag of a user's version."""
+    return f'"{version}"'
+
+
+def required(request: web.Request) -> Condition:
+    """Return the request's ``If-Match``.
+
+    Raises:
+        Problem: 428 when there is none, 400 when it is malformed.
+    """
+    values = request.headers.getall("If-Match", ())
+    if not values:
+        raise Problem(428, "Say which version you mean: If-Match with its ETag, or * for any.")
+    condition = parse(values)
+    if condition is None:
+        raise Problem(400, f"If-Match takes * or up to {_MOST} entity tags in quotes.")
+    return condition
+
+
+def is_known(request: web.Request, tag: str) -> bool:
+    """Return whether the client has what ``tag`` stands for already.
+
+    A malformed ``If-None-Match`` names nothing: the client gets what it would get without.
+    """
+    values = request.headers.getall("If-None-Match", ())
+    condition = parse(values) if values else None
+    return condition is not None and condition.names(tag[1:-1])
+
+
+def parse(values: Sequence[str]) -> Condition | None:
+    """Return what the lines of a field say; ``None`` when they are malformed."""
+    text = ",".join(values).strip(" \t")
+    if text == "*":
+        return Condition(None)
+    tags: list[tuple[str, bool]] = []
+    position = 0
+    while position < len(text):
+        match = _TAG.match(text, position)
+        if match is None or match.end() == position or len(tags) == _MOST:
+            return None
+        if match[2] is not None:
+            tags.append((match[2], match[1] is not None))
+        position = match.end()
+    return Condition(tuple(tags)) if tags else None

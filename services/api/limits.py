@@ -1,0 +1,55 @@
+"""Limits: how often a client may come, told in the RateLimit fields.
+
+The fields are those of draft-ietf-httpapi-ratelimit-headers-10. Each worker counts for itself: a
+number shared by all would cost a round trip a request, and several workers allow several times
+the rate.
+"""
+
+import math
+from collections.abc import Mapping
+
+from bellbuoy import RateLimiter
+from bellbuoy.host.web import Problem
+
+PAUSE = 2.0
+"""Seconds of the rate that may come at once."""
+
+_NOTHING: Mapping[str, str] = {}
+
+
+class Limit:
+    """One policy.
+
+    Args:
+        name: What clients see it called.
+        rate: Requests a second in the long run; 0 means no limit.
+    """
+
+    def __init__(self, name: str, rate: float) -> None:
+        """Know nobody yet."""
+        burst = max(1, round(rate * PAUSE))
+        self._name = name
+        self._limiter = RateLimiter(rate, burst) if rate else None
+        self._policy = f'"{name}";q={burst};w={math.ceil(burst / rate)}' if rate else ""
+
+    def __bool__(self) -> bool:
+        """Return whether there is a limit."""
+        return self._limiter is not None
+
+    def admit(self, key: str) -> Mapping[str, str]:
+        """Count a request, and return the fields that tell its client where it stands.
+
+        Raises:
+            Problem: 429 with the same fields and ``Retry-After``.
+        """
+        if self._limiter is None:
+            return _NOTHING
+        decision = self._limiter.decide(key)
+        fields = {
+            "RateLimit-Policy": self._policy,
+            "RateLimit": f'"{self._name}";r={decision.remaining};t={math.ceil(decision.reset)}',
+        }
+        if decision.allowed:
+            return fields
+        fields["Retry-After"] = str(max(1, math.ceil(decision.retry_after)))
+        raise Problem(429, "Too many requests; come back later.", fields)

@@ -1,0 +1,92 @@
+"""The purge: forgets the answers that are not replayed any more.
+
+Law of this file: bounded and polite. A round is so many short transactions, one worker is at it at
+a time, and what it does not get done waits for the next round.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from bellbuoy.database import Connection, DatabasePool
+from bellbuoy.errors import BellbuoyError
+from bellbuoy.monitor import AsyncMonitor
+
+PURGE: Final = "idempotency.purge"
+
+EVERY = 600.0
+"""Seconds between two rounds, less up to half so that workers do not come in step."""
+
+BATCH = 500
+"""Rows of one transaction: some milliseconds, so nobody waits for it."""
+
+BATCHES = 100
+"""Transactions of one round."""
+
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('idempotency.purge', 0))"
+_DELETE = """
+WITH gone AS (
+    DELETE FROM idempotency_keys WHERE (owner, key) IN (
+        SELECT owner, key FROM idempotency_keys
+        WHERE created_at <= now() - interval '24 hours'
+        ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    ) RETURNING 1
+)
+SELECT count(*) FROM gone
+"""
+
+_log = structlog.get_logger("api.purge")
+
+
+class Purge:
+    """Purges one database.
+
+    Args:
+        database: Which one.
+        monitor: Where each round is tracked, as ``idempotency.purge``.
+        batch: Rows of one transaction.
+        jitter: A random number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        database: DatabasePool,
+        monitor: AsyncMonitor,
+        batch: int = BATCH,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Purge nothing yet."""
+        self._database = database
+        self._monitor = monitor
+        self._batch = batch
+        self._jitter = jitter
+        self.round = monitor.track_task(PURGE)(self._round)
+
+    async def run(self) -> None:
+        """Do a round now and then, until cancelled."""
+        await self._database.compatible()
+        while True:
+            await asyncio.sleep(EVERY * (1 - self._jitter() / 2))
+            try:
+                await self.round()
+            except BellbuoyError as error:
+                # Counted by the monitor; the next round is as good.
+                _log.warning("purge failed", reason=str(error))
+
+    async def _round(self) -> int:
+        """Do one round; return how many answers were forgotten."""
+        forgotten = 0
+        for _ in range(BATCHES):
+            gone = await self._database.write(PURGE, self._delete)
+            forgotten += gone
+            if gone < self._batch:
+                break
+        return forgotten
+
+    async def _delete(self, connection: Connection) -> int:
+        if not await connection.fetchval(_LOCK):
+            return 0
+        return int(await connection.fetchval(_DELETE, self._batch))

@@ -1,0 +1,70 @@
+"""The purge, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from api.purge import PURGE, Purge
+from api.schema import migrations
+from bellbuoy.database import direct, migrate
+from onebox import roles
+from tests.bellbuoy.database.pools import Opened, opened, settings_for
+from tests.postgres import Database, database, postgres
+
+__all__ = ["database", "postgres"]
+
+KEEP = """
+INSERT INTO idempotency_keys (owner, key, fingerprint, status, location, etag, body, created_at)
+SELECT 'test', n, sha256(''), 201, '', '', '', now() - $1 * interval '1 hour'
+FROM generate_series($2::integer, $3::integer) AS n
+"""
+
+
+@asynccontextmanager
+async def kept(database: Database) -> AsyncIterator[tuple[Opened, asyncpg.Connection]]:
+    """A pool, and a connection to look with; 25 answers are old, 10 are not."""
+    owner = settings_for(database, role=roles.OWNER)
+    await migrate(owner, migrations())
+    async with direct(owner, "test") as connection:
+        await connection.execute(KEEP, 24.1, 1, 25)
+        await connection.execute(KEEP, 23.9, 26, 35)
+        async with opened(settings_for(database), operations=[PURGE], schema=2) as target:
+            yield target, connection
+
+
+async def left(connection: asyncpg.Connection) -> int:
+    """Return how many answers there are."""
+    return int(await connection.fetchval("SELECT count(*) FROM idempotency_keys"))
+
+
+async def test_a_round_forgets_what_is_old_and_nothing_else(database: Database) -> None:
+    """In as many transactions as it takes; it is named and counted."""
+    async with kept(database) as (target, connection):
+        purge = Purge(target.pool, target.monitor, batch=10)
+        assert await purge.round() == 25
+        assert await left(connection) == 10
+        assert await purge.round() == 0
+        assert target.monitor.get_stats().tasks[PURGE].completed == 2
+
+
+async def test_of_many_workers_one_is_at_it(database: Database) -> None:
+    """The others leave at once, with nothing done, and do not wait."""
+    async with kept(database) as (target, connection):
+        async with connection.transaction():
+            await connection.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended('idempotency.purge', 0))"
+            )
+            assert await Purge(target.pool, target.monitor).round() == 0
+        rounds = (Purge(target.pool, target.monitor, batch=10).round() for _ in range(4))
+        gone = await asyncio.gather(*rounds)
+        assert sum(gone) == 35 - await left(connection)
+        assert await left(connection) >= 10
+
+
+async def test_a_row_that_somebody_writes_is_passed_over(database: Database) -> None:
+    """Nobody waits for a purge, and it waits for nobody."""
+    async with kept(database) as (target, connection), connection.transaction():
+        await connection.execute("SELECT FROM idempotency_keys WHERE key = '7' FOR UPDATE")
+        assert await Purge(target.pool, target.monitor).round() == 24

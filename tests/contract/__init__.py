@@ -1,0 +1,1 @@
+"""What schemathesis is told about the api: its settings and its hooks."""

@@ -1,0 +1,98 @@
+"""Errors: what a client learns of them, and what it does not."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from api import users
+from bellbuoy.database import direct
+from onebox import roles
+from tests.api.serving import AUTHORIZED, Reply
+from tests.bellbuoy.database.pools import settings_for
+from tests.integration.test_api_users import api
+from tests.integration.test_api_writes import ADA, JSON, write
+from tests.postgres import Database, database, postgres
+
+__all__ = ["database", "postgres"]
+
+LEAKS = re.compile(
+    r"Traceback|File \"|\.py|asyncpg|aiohttp|uvloop|msgspec|SELECT|INSERT|constraint|users_|"
+    r"sqlstate|0x[0-9a-f]{6}|Python|DETAIL:|/services/|<html|\b23505\b",
+    re.IGNORECASE,
+)
+BROWSER = {"Accept": "text/html,application/xhtml+xml"}
+
+
+def assert_clean(reply: Reply) -> None:
+    """Fail unless a reply is a problem that tells nothing of the inside."""
+    text = reply.body.decode() + "".join(
+        f"{name}: {value}" for name, value in reply.headers.items()
+    )
+    assert LEAKS.findall(text) == []
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.headers["server"] == "bellbuoy"
+    assert reply.content["status"] == reply.status
+    assert reply.content["request_id"] == reply.headers["x-request-id"]
+    assert reply.body.endswith(b"\n")
+
+
+REQUESTS: tuple[tuple[str, str, Mapping[str, str], bytes | None, int], ...] = (
+    ("GET", "/users/1", {}, None, 401),
+    ("GET", "/users/999", AUTHORIZED, None, 404),
+    ("GET", "/a/b", {}, None, 404),
+    ("DELETE", "/health", {}, None, 405),
+    ("POST", "/users", JSON, b"x" * 70_000, 413),
+    ("POST", "/users", JSON, b"{", 400),
+    ("POST", "/users", JSON, b"{}", 422),
+    ("POST", "/users", AUTHORIZED, b"{}", 415),
+    ("GET", "/%FF", {}, None, 400),
+    ("GET", "/" + "a" * 200, {}, None, 414),
+    ("GET", "/users?limit=x", AUTHORIZED, None, 400),
+    ("PUT", "/users/1", JSON, b"{}", 428),
+)
+
+
+async def test_no_refusal_tells_of_the_inside(tmp_path: Path, database: Database) -> None:
+    """Not to a browser either: it is a problem whatever is asked for."""
+    async with api(tmp_path, database) as served:
+        for method, path, headers, body, status in REQUESTS:
+            reply = await served.ask(path, method, {**headers, **BROWSER}, body)
+            assert (reply.status, method, path) == (status, method, path)
+            assert_clean(reply)
+        assert_clean(
+            await write(served, "POST", "/users", ADA | {"email": "ada.allen.1@example.com"})
+        )
+
+
+async def test_a_bug_is_a_500_that_only_the_log_explains(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement that is wrong, and a table that has a rule we do not know."""
+    async with api(tmp_path, database) as served:
+        monkeypatch.setattr(
+            users, "_GET", "SELECT nonsense FROM users WHERE id = ANY($1::bigint[])"
+        )
+        wrong = await served.ask("/users/1", headers={**AUTHORIZED, **BROWSER})
+        async with direct(settings_for(database, role=roles.OWNER), "test") as connection:
+            await connection.execute("ALTER TABLE users ADD CONSTRAINT x CHECK (name <> 'Ada')")
+        broken = await write(served, "POST", "/users", ADA)
+        assert served.bugs() == 2
+    for reply in (wrong, broken):
+        assert reply.status == 500
+        assert_clean(reply)
+
+
+async def test_a_deadline_is_a_503_that_says_when_to_come_back(
+    tmp_path: Path, database: Database
+) -> None:
+    """A table that somebody has locked: PostgreSQL gives up after a second, and says so."""
+    async with api(tmp_path, database) as served:
+        owner = settings_for(database, role=roles.OWNER)
+        async with direct(owner, "test") as connection, connection.transaction():
+            await connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+            reply = await served.ask("/users/1", headers=AUTHORIZED)
+        after = await served.ask("/users/1", headers=AUTHORIZED)
+    assert (reply.status, reply.headers["retry-after"], after.status) == (503, "1", 200)
+    assert_clean(reply)

@@ -1,0 +1,75 @@
+"""Overload: what needs PostgreSQL is bounded, and what does not is not concerned."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.api.serving import AUTHORIZED, Reply, Served
+from tests.integration.test_api_users import api, until_status
+from tests.postgres import Database, database, own_postgres, postgres
+from tests.proxy import proxy
+from tests.waiting import soon
+
+__all__ = ["database", "own_postgres", "postgres"]
+
+pytestmark = pytest.mark.slow
+
+LIMITS = {"BUOY_CONCURRENCY_LIMIT": "10", "BUOY_CONCURRENCY_WAITING": "10"}
+
+
+async def listed(served: Served) -> Reply:
+    """Ask for a page of users, which no other request shares."""
+    return await served.ask("/users", headers=AUTHORIZED)
+
+
+async def timed(served: Served, path: str) -> tuple[int, float]:
+    """Return the status of an answer and after how many seconds it came."""
+    start = time.monotonic()
+    reply = await served.ask(path, headers=AUTHORIZED)
+    return reply.status, time.monotonic() - start
+
+
+async def test_a_silent_postgresql_does_not_touch_the_greeting(
+    tmp_path: Path, database: Database
+) -> None:
+    """Beyond the limit and the line, who needs it is refused at once; afterwards all is well."""
+    async with proxy(("127.0.0.1", database.port)) as link:
+        there = {"BUOY_DB_HOST": link.address[0], "BUOY_DB_PORT": str(link.address[1])}
+        async with api(tmp_path, database, **there, **LIMITS) as served:
+            await until_status(served, 200)
+            link.silence()
+            waiting = [asyncio.ensure_future(listed(served)) for _ in range(100)]
+            await soon(lambda: served.rejected("full") == 80)
+            refused = [await timed(served, "/users/1") for _ in range(20)]
+            greeted = [await timed(served, "/") for _ in range(200)]
+            link.resume()
+            statuses = [reply.status for reply in await asyncio.gather(*waiting)]
+            healed = await until_status(served, 200)
+            served.instruments.flush()
+    assert statuses.count(503) >= 80
+    assert {status for status, _ in greeted} == {200}
+    assert sorted(seconds for _, seconds in greeted)[100] < 0.05
+    assert {status for status, _ in refused} == {503}
+    assert sorted(seconds for _, seconds in refused)[10] < 0.05
+    assert healed < 10
+
+
+async def test_clients_that_leave_give_everything_back(tmp_path: Path, database: Database) -> None:
+    """A thousand resets into reads: no turn, no request and no connection is left behind."""
+    async with api(tmp_path, database) as served:
+        await until_status(served, 200)
+        for _ in range(20):
+            clients = [await asyncio.open_connection(*served.address) for _ in range(50)]
+            for number, (_, writer) in enumerate(clients):
+                head = f"GET /users?limit={1 + number} HTTP/1.1\r\nHost: t\r\n"
+                token = AUTHORIZED["Authorization"]
+                writer.write(f"{head}Authorization: {token}\r\n\r\n".encode())
+            await asyncio.sleep(0.001)
+            for _, writer in clients:
+                writer.transport.abort()
+        await soon(lambda: served.server._traffic.in_flight == 0)
+        await soon(lambda: len(served.server.connections) == 0)
+        assert [(await listed(served)).status for _ in range(20)] == [200] * 20
+        assert served.bugs() == 0
