@@ -45,6 +45,10 @@ format: $(VENV)/dev.txt ## Format the code and mend what can be mended
 docs: $(VENV)/dev.txt ## Write docs/configuration.md from the settings classes
 	@PYTHONPATH=services $(PY) tools/configuration.py docs/configuration.md
 
+.PHONY: screenshots
+screenshots: $(VENV)/dev.txt ## Show the status page in docs/screenshots; needs chromium
+	@PYTHONPATH=services:. $(PY) tools/screenshots.py docs/screenshots
+
 .PHONY: rules
 rules: $(VENV)/dev.txt ## Write what follows from tools/rules.py and deploy/prometheus/rules
 	@$(PY) tools/rules.py

@@ -30,6 +30,9 @@ FOLDER = ROOT / "deploy" / "prometheus"
 FASTER = 60
 SCRAPE = "500ms"
 
+LATE = frozenset({"ApiLatencyBurn", "LoopBlocked", "LoopLag"})
+"""Alerts that a machine busy with other tests sets off, and rightly."""
+
 Address = tuple[str, int]
 Sample = dict[str, Any]
 
@@ -118,6 +121,10 @@ class Prometheus:
                 raise AssertionError(f"{expression}: {error.read().decode()}") from error
         samples: list[Sample] = found["result"]
         return samples
+
+    def firing(self) -> set[str]:
+        """Return the names of the alerts that fire."""
+        return {alert["labels"]["alertname"] for alert in self.alerts()}
 
     def alerts(self) -> list[dict[str, Any]]:
         """Return the alerts that fire, with labels and annotations."""

@@ -24,7 +24,7 @@ from bellbuoy.database.measures import SCHEMA_READ, Measures
 from bellbuoy.database.schema import Schema
 from bellbuoy.database.session import connect_arguments
 from bellbuoy.database.settings import DatabaseSettings
-from bellbuoy.database.transaction import Step, Transaction
+from bellbuoy.database.transaction import Statement, Step, Transaction
 from bellbuoy.database.watch import Watch
 from bellbuoy.database.writes import Writes
 from bellbuoy.errors import (
@@ -99,7 +99,7 @@ class DatabasePool:
 
     async def __aenter__(self) -> Self:
         """Begin to watch PostgreSQL; connections are opened when they are needed."""
-        await self._connections.open()
+        await self._connections.open(self._watch.alarm)
         self._instruments.before_flush(self._collect)
         self._watch.start(self._monitor)
         return self
@@ -180,6 +180,37 @@ class DatabasePool:
         Shutdown: closing the pool waits ``writes.FINISH`` seconds for it, then cuts it.
         """
         return await self._writes.run(operation, lambda: self._transact(operation, work))
+
+    async def write_row(self, operation: str, sql: str, *values: object) -> asyncpg.Record | None:
+        """Run one statement that writes and return its first row, committed.
+
+        A statement is a transaction of its own: one round trip to PostgreSQL, where :meth:`write`
+        takes two more for BEGIN and COMMIT. The price is that a connection that breaks under it
+        leaves the outcome unknown, where BEGIN would have found out in time.
+
+        Args:
+            operation: Its name, one of those declared.
+            sql: The statement, with ``$1`` for the first value.
+            values: What stands for ``$1`` and so on.
+
+        Raises:
+            Exception: As :meth:`write`.
+
+        Cancellation, shutdown: as :meth:`write`.
+        """
+        return await self._writes.run(operation, lambda: self._state(operation, sql, values))
+
+    async def _state(
+        self, operation: str, sql: str, values: tuple[object, ...]
+    ) -> asyncpg.Record | None:
+        """Run the statement, once."""
+        statement = Statement(sql, values)
+        try:
+            return await self._access.ask(operation, statement.run)
+        except FaultError as error:
+            if statement.is_unknown(error.fault):
+                raise OutcomeUnknown(operation, error.fault.sqlstate) from error.__cause__
+            raise self._translate(operation, error.fault) from error.__cause__
 
     async def _transact(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
         """Run the transaction, and once more if the connection was lost before BEGIN was done."""

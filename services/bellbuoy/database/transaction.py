@@ -6,7 +6,7 @@ and its answer did not come. Before BEGIN was answered not even the work has run
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import IntEnum
 from typing import Generic, TypeVar
 
@@ -80,8 +80,7 @@ class Transaction(Generic[R]):
 
     def is_unknown(self, fault: Fault) -> bool:
         """Return whether nobody can tell if it was done."""
-        lost = fault.kind in {Kind.LOST, Kind.OUTAGE} or fault.sqlstate == _UNRESOLVED
-        return self.step is Step.COMMIT and lost
+        return self.step is Step.COMMIT and _leaves_open(fault)
 
     async def _within_time(self, connection: Connection) -> R:
         deadline = asyncio.timeout(timeouts.TRANSACTION)
@@ -93,6 +92,39 @@ class Transaction(Generic[R]):
                 raise
             reason = "the transaction took too long"
             raise TransactionFault(Kind.BUSY, _CANCELLED, reason) from error
+
+
+class Statement:
+    """One run of a statement that is a transaction of its own: sending it is its COMMIT.
+
+    Args:
+        sql: The statement.
+        values: Its values.
+    """
+
+    def __init__(self, sql: str, values: Sequence[object]) -> None:
+        """Do nothing yet."""
+        self._sql = sql
+        self._values = values
+        self._is_sent = False
+
+    async def run(self, connection: Connection) -> asyncpg.Record | None:
+        """Return the first row.
+
+        Raises:
+            Exception: What the driver met.
+        """
+        self._is_sent = True
+        return await connection.fetchrow(self._sql, *self._values)
+
+    def is_unknown(self, fault: Fault) -> bool:
+        """Return whether nobody can tell if it was done."""
+        return self._is_sent and _leaves_open(fault)
+
+
+def _leaves_open(fault: Fault) -> bool:
+    """Return whether a COMMIT that met this fault may have been done."""
+    return fault.kind in {Kind.LOST, Kind.OUTAGE} or fault.sqlstate == _UNRESOLVED
 
 
 async def _end(connection: Connection, error: BaseException) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bellbuoy import timeouts
 from bellbuoy.database.connections import Connection, is_gone
 from bellbuoy.database.faults import Fault, Kind, TransactionFault
-from bellbuoy.database.transaction import Step, Transaction
+from bellbuoy.database.transaction import Statement, Step, Transaction
 from onebox import roles
 from tests.postgres import Database, database, postgres
 
@@ -144,6 +144,19 @@ def test_postgresql_can_say_itself_that_it_does_not_know() -> None:
     transaction.step = Step.COMMIT
     assert transaction.is_unknown(Fault(Kind.WRONG, "08007", ""))
     assert not transaction.is_unknown(Fault(Kind.WRONG, "23505", ""))
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_a_statement_that_was_sent_is_unknown_without_an_answer(
+    connection: Connection, kind: Kind
+) -> None:
+    """A connection that could not be opened took nothing along."""
+    statement = Statement("SELECT $1::integer", [7])
+    assert not statement.is_unknown(Fault(kind, None, ""))
+    row = await statement.run(connection)
+    assert row is not None
+    assert row[0] == 7
+    assert statement.is_unknown(Fault(kind, None, "")) is (kind in {Kind.LOST, Kind.OUTAGE})
 
 
 async def _nothing(_: Connection) -> None:
