@@ -67,6 +67,7 @@ class Connections:
         """
 
         async def listen(connection: asyncpg.Connection) -> None:
+            self._measures.created.inc()
             connection.add_termination_listener(lambda _: lost())
 
         self._pool = await asyncpg.create_pool(
@@ -75,7 +76,6 @@ class Connections:
             min_size=0,
             max_size=self._size,
             max_inactive_connection_lifetime=IDLE,
-            init=self._opened,
         )
 
     async def close(self) -> None:
@@ -136,9 +136,6 @@ class Connections:
     async def expire(self) -> None:
         """Have every connection that is open now replaced before it is used again."""
         await self._pool.expire_connections()
-
-    async def _opened(self, _: asyncpg.Connection) -> None:
-        self._measures.created.inc()
 
     def collect(self) -> None:
         """Store the gauges."""
