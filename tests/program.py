@@ -78,7 +78,7 @@ class Metrics(dict[tuple[str, frozenset[tuple[str, str]]], float]):
             f"{name} {sorted(labels)}: {value} then {self.get((name, labels))}"
             for (name, labels), value in before.items()
             if name.endswith(("_total", "_count", "_sum", "_bucket"))
-            and not name.startswith("process_")  # a new process starts at zero
+            and not name.startswith(("process_", "python_"))  # a new process starts at zero
             and self.get((name, labels), -1.0) < value
         ]
 
