@@ -78,7 +78,7 @@ class Metrics(dict[tuple[str, frozenset[tuple[str, str]]], float]):
             f"{name} {sorted(labels)}: {value} then {self.get((name, labels))}"
             for (name, labels), value in before.items()
             if name.endswith(("_total", "_count", "_sum", "_bucket"))
-            and not name.startswith("process_")  # a new process starts at zero
+            and not name.startswith(("process_", "python_"))  # a new process starts at zero
             and self.get((name, labels), -1.0) < value
         ]
 
@@ -145,11 +145,13 @@ class Program:
             if event["message"] == message and fields.items() <= event.items()
         ]
 
-    def get(self, path: str, timeout: float = PATIENCE) -> Answer:
+    def get(
+        self, path: str, timeout: float = PATIENCE, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """Ask the admin port."""
         connection = http.client.HTTPConnection(*self.admin_address, timeout=timeout)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=dict(headers or {}))
             response = connection.getresponse()
             body = response.read().decode()
             return Answer(response.status, dict(response.getheaders()), body)

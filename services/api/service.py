@@ -61,7 +61,6 @@ class ApiService:
             users = Users(database, worker.monitor)
             app = self._application(worker, traffic, users, Idempotency(database))
             async with (
-                contextlib.aclosing(users),
                 web.serve(
                     app,
                     worker.instruments,

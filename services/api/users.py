@@ -4,7 +4,6 @@ Law of this file: one statement a read, or less; one transaction a write, which 
 it is about. Nothing reaches PostgreSQL that it would refuse to parse.
 """
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +11,6 @@ from msgspec import UnsetType
 
 from api import cursor
 from api.user import NewUser, Page, User, UserPatch
-from bellbuoy.batching import Batcher
 from bellbuoy.database import Connection, DatabasePool
 from bellbuoy.errors import ConstraintViolated
 from bellbuoy.host.web import Problem
@@ -61,7 +59,7 @@ class Users:
     def __init__(self, database: DatabasePool, monitor: AsyncMonitor) -> None:
         """Ask nothing yet."""
         self._database = database
-        self._batcher: Batcher[int, User] = Batcher(self._load)
+        self._batcher = database.batcher(GET, _GET)
         self.monitor = monitor
         self.get = monitor.track_task(GET)(self._get)
         self.list = monitor.track_task(LIST)(self._list)
@@ -70,20 +68,13 @@ class Users:
         self.update = monitor.track_task(UPDATE)(self._update)
         self.delete = monitor.track_task(DELETE)(self._delete)
 
-    async def aclose(self) -> None:
-        """End the look-ups under way."""
-        await self._batcher.aclose()
-
     async def _get(self, user_id: int) -> User | None:
         """Return a user, or ``None`` if there is none with this id.
 
         Those who ask in the same turn of the loop share a query.
         """
-        return await self._batcher.get(user_id)
-
-    async def _load(self, ids: Sequence[int]) -> dict[int, User]:
-        rows = await self._database.fetch(GET, _GET, ids)
-        return {row[0]: User(*row) for row in rows}
+        row = await self._batcher.get(user_id)
+        return User(*row) if row else None
 
     async def _list(self, after: int, limit: int) -> Page:
         """Return the ``limit`` users whose ids follow ``after``."""
@@ -122,27 +113,25 @@ class Users:
         Raises:
             Problem: 404, there is none; 412, it has another version; 409, the address is taken.
         """
-
-        async def work(connection: Connection) -> User:
-            values = _value(new.name), _value(new.email)
-            row = await connection.fetchrow(_UPDATE, user_id, versions, *values)
-            if row is None:
-                raise await _missed(connection, user_id)
-            return User(*row)
-
+        values = _value(new.name), _value(new.email)
         try:
-            return await self._database.write(UPDATE, work)
+            row = await self._database.write_row(UPDATE, _UPDATE, user_id, versions, *values)
         except ConstraintViolated as error:
             raise translate(error) from error
+        if row is None:
+            raise await self._missed(UPDATE, user_id)
+        return User(*row)
 
     async def _delete(self, user_id: int, versions: "list[int] | None") -> None:
         """Remove a user; see :meth:`_update` for the arguments and errors."""
+        if await self._database.write_row(DELETE, _DELETE, user_id, versions) is None:
+            raise await self._missed(DELETE, user_id)
 
-        async def work(connection: Connection) -> None:
-            if await connection.fetchval(_DELETE, user_id, versions) is None:
-                raise await _missed(connection, user_id)
-
-        await self._database.write(DELETE, work)
+    async def _missed(self, operation: str, user_id: int) -> Problem:
+        """Return why a user was not written: it has another version, or it is not there."""
+        if await self._database.fetchrow(operation, _VERSION, user_id) is None:
+            return nobody()
+        return Problem(412, "The user was changed meanwhile; get it again.")
 
 
 async def insert(connection: Connection, new: NewUser) -> User:
@@ -161,13 +150,6 @@ def translate(error: ConstraintViolated) -> Exception:
 def nobody() -> Problem:
     """Return the 404 of an id that no user has."""
     return Problem(404, "There is no user with this id.")
-
-
-async def _missed(connection: Connection, user_id: int) -> Problem:
-    """Return why a user was not written: it has another version, or it is not there."""
-    if await connection.fetchval(_VERSION, user_id) is None:
-        return nobody()
-    return Problem(412, "The user was changed meanwhile; get it again.")
 
 
 def _value(member: str | UnsetType) -> str | None:

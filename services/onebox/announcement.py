@@ -27,7 +27,7 @@ Bellbuoy is ready. Ctrl-C ends it.
   api      {api}
   admin    {url(admin_host, settings.echo_admin_port)} (echo)
            {url(admin_host, settings.api_admin_port)} (api)
-           with /livez /readyz /metrics /tasks
+           a status page in a browser; /livez /readyz /metrics /tasks
   data     {data.path}
 
 Try it:

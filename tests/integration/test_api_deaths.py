@@ -202,7 +202,9 @@ async def test_a_killed_worker_takes_only_its_own_requests_along(
             assert_unbroken(scrapes)
             (newcomer,) = {*program.traffic()} - {survivor}
             assert [visitor.path for visitor in others if visitor.task.done()] == []
-            assert {status for visitor in visitors for status in visitor.statuses} == {200}
+            # 503: on a slow machine who waits for the lock for a second is refused.
+            statuses = {status for visitor in visitors for status in visitor.statuses}
+            assert {200} <= statuses <= {200, 503}
             final = await asyncio.to_thread(program.metrics)
             lost = [visitor for visitor in held if visitor.path == USER]
             assert 0 < len(held) < len(visitors)

@@ -14,6 +14,7 @@ from tests.bellbuoy.database.pools import settings_for
 from tests.integration.test_api_users import api
 from tests.integration.test_api_writes import ADA, JSON, write
 from tests.postgres import Database, database, postgres
+from tests.proxy import proxy
 
 __all__ = ["database", "postgres"]
 
@@ -70,10 +71,8 @@ async def test_a_bug_is_a_500_that_only_the_log_explains(
     tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A statement that is wrong, and a table that has a rule we do not know."""
+    monkeypatch.setattr(users, "_GET", "SELECT nonsense FROM users WHERE id = ANY($1::bigint[])")
     async with api(tmp_path, database) as served:
-        monkeypatch.setattr(
-            users, "_GET", "SELECT nonsense FROM users WHERE id = ANY($1::bigint[])"
-        )
         wrong = await served.ask("/users/1", headers={**AUTHORIZED, **BROWSER})
         async with direct(settings_for(database, role=roles.OWNER), "test") as connection:
             await connection.execute("ALTER TABLE users ADD CONSTRAINT x CHECK (name <> 'Ada')")
@@ -95,4 +94,22 @@ async def test_a_deadline_is_a_503_that_says_when_to_come_back(
             reply = await served.ask("/users/1", headers=AUTHORIZED)
         after = await served.ask("/users/1", headers=AUTHORIZED)
     assert (reply.status, reply.headers["retry-after"], after.status) == (503, "1", 200)
+    assert_clean(reply)
+
+
+@pytest.mark.slow
+async def test_a_write_whose_outcome_nobody_knows_says_so(
+    tmp_path: Path, database: Database
+) -> None:
+    """503 without a time to come back: it was sent, and PostgreSQL fell silent. It is no bug."""
+    async with proxy(("127.0.0.1", database.port)) as link:
+        there = {"BUOY_DB_HOST": link.address[0], "BUOY_DB_PORT": str(link.address[1])}
+        async with api(tmp_path, database, **there) as served:
+            assert (await served.ask("/users/1", headers=AUTHORIZED)).status == 200
+            link.silence()
+            reply = await write(served, "POST", "/users", ADA)
+            link.resume()
+            assert served.bugs() == 0
+    assert (reply.status, reply.headers.get("retry-after")) == (503, None)
+    assert "not known" in reply.content["detail"]
     assert_clean(reply)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bellbuoy import timeouts
-from bellbuoy.database import connections
+from bellbuoy.database import connections, watch
 from tests.bellbuoy.database.pools import READ, Opened, opened, settings_for
 from tests.integration.asking import (
     PATIENCE,
@@ -73,6 +73,22 @@ async def test_a_killed_server_heals_the_same_way(own_postgres: Server) -> None:
         assert await refusal(target.pool.fetch(READ, "SELECT 1")) < 2
         await asyncio.to_thread(own_postgres.start)
         assert await until(lambda: answers(target)) < SOON
+
+
+@pytest.mark.slow
+async def test_an_idle_service_learns_of_an_outage_when_its_connections_end(
+    own_postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody asks, and the next look would be a minute away."""
+    monkeypatch.setattr(watch, "CHECK", 60.0)
+
+    async def knows(target: Opened) -> bool:
+        return target.measures().up.value == 0
+
+    async with opened(settings_for(own_postgres.database())) as target:
+        await until(lambda: answers(target))
+        await asyncio.to_thread(own_postgres.kill)
+        assert await until(lambda: knows(target)) < SOON
 
 
 async def _is_down(target: Opened) -> bool:

@@ -6,6 +6,7 @@ for PostgreSQL; the two are never confused.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -57,9 +58,20 @@ class Connections:
         self._measures = measures
         self._pool: asyncpg.Pool
 
-    async def open(self) -> None:
-        """Make the pool; without a floor it connects to nothing."""
+    async def open(self, lost: Callable[[], None] = lambda: None) -> None:
+        """Make the pool; without a floor it connects to nothing.
+
+        Args:
+            lost: Called when a connection has ended, for whatever reason: an idle service learns
+                of an outage so.
+        """
+
+        async def listen(connection: asyncpg.Connection) -> None:
+            self._measures.created.inc()
+            connection.add_termination_listener(lambda _: lost())
+
         self._pool = await asyncpg.create_pool(
+            init=listen,
             **self._arguments,
             min_size=0,
             max_size=self._size,

@@ -1,4 +1,4 @@
-"""The admin port: probes, metrics and tasks, served by a process of its own.
+"""The admin port: probes, metrics, tasks and the status page, served by a process of its own.
 
 Law of this file: everything is answered from the scoreboard. The admin process holds no traffic
 and asks no worker, so it answers while all of them are saturated, blocked or dead, and it can
@@ -16,7 +16,8 @@ from bellbuoy.host.exposition import SnapshotCollector, render
 from bellbuoy.host.guard import Guard, guarded
 from bellbuoy.host.probes import is_live, is_ready
 from bellbuoy.host.service import Server, Worker
-from bellbuoy.host.web import FAMILIES, serve
+from bellbuoy.host.statuspage import StatusPage
+from bellbuoy.host.web import FAMILIES, Traffic, serve
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Family, Layout
 from bellbuoy.scoreboard import Scoreboard
@@ -42,6 +43,7 @@ class Admin:
 
     def __init__(self, service: str, settings: HostSettings, board: Scoreboard) -> None:
         """Read nothing yet."""
+        self._service = service
         self._watchdog = settings.watchdog_seconds
         self._board = board
         self._collector = SnapshotCollector(service, settings, self._take)
@@ -51,6 +53,8 @@ class Admin:
     @asynccontextmanager
     async def open(self, _: Worker) -> AsyncIterator[Server]:
         """Serve the routes."""
+        traffic = Traffic()
+        page = StatusPage(self._service, self._take, traffic)
         app = web.Application(middlewares=[guarded(self._guard)])
         app.add_routes(
             [
@@ -58,11 +62,13 @@ class Admin:
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
                 web.get("/tasks", self._tasks),
+                *page.routes(),
                 *self._controls.routes(),
             ]
         )
         # Its own requests are nobody's traffic.
-        async with serve(app, Instruments(Layout(FAMILIES))) as server:
+        instruments = Instruments(Layout(FAMILIES))
+        async with page.recording(), serve(app, instruments, traffic) as server:
             yield server
 
     async def _livez(self, _: web.Request) -> web.Response:

@@ -90,12 +90,21 @@ async def test_metrics_come_as_asked_for(board: Scoreboard) -> None:
 
 async def test_tasks_are_json(board: Scoreboard) -> None:
     """Nobody did anything yet."""
-    assert await ask_json(board, "/tasks") == (200, {"tasks": {}, "oldest": []})
+    status, tasks = await ask_json(board, "/tasks")
+    assert (status, tasks["tasks"], tasks["oldest"]) == (200, {}, [])
+    assert [worker["state"] for worker in tasks["workers"]] == ["ready"]
+
+
+async def test_the_status_page_is_at_the_root(board: Scoreboard) -> None:
+    """What it consists of is tested with it."""
+    status, head, body = await ask(board, "/")
+    assert (status, body[:15]) == (200, b"<!doctype html>")
+    assert "Content-Security-Policy: default-src 'none'" in head
 
 
 async def test_what_is_not_there_is_a_problem(board: Scoreboard) -> None:
     """RFC 9457."""
-    status, head, body = await ask(board, "/")
+    status, head, body = await ask(board, "/nothing")
     assert status == 404
     assert "application/problem+json" in head
     assert json.loads(body)["detail"] == "There is nothing at this path."

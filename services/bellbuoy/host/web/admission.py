@@ -7,7 +7,7 @@ ends the connection, because who sent it may understand its framing differently.
 import re
 from functools import lru_cache
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10, HttpVersion11
 from aiohttp.streams import EMPTY_PAYLOAD
 
@@ -37,10 +37,10 @@ def admit(request: web.BaseRequest) -> None:
         _admit_target(request, target)
     elif request.method == "CONNECT":
         raise Inadmissible(405, "This is no proxy.", {"Allow": METHODS})
-    host = headers.get("Host")
+    host = headers.get(hdrs.HOST)
     if host is not None and not is_host(host):
         raise Inadmissible(400, "The Host field names no host.")
-    coding = headers.get("Transfer-Encoding")
+    coding = headers.get(hdrs.TRANSFER_ENCODING)
     if coding is not None and coding.strip().lower() != "chunked":
         raise Inadmissible(400, "The only transfer coding known here is chunked.")
     if request._payload is not EMPTY_PAYLOAD:  # noqa: SLF001 - its public face computes more

@@ -3,11 +3,15 @@
 import asyncio
 from typing import Any, Protocol, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import istr
 
 from bellbuoy.host.web.identity import REQUEST_ID
 
 SERVER = "bellbuoy"
+
+# Names that are folded already cost a third of a plain string.
+_OPTIONS = istr("X-Content-Type-Options")
 
 
 class Connection(Protocol):
@@ -27,8 +31,8 @@ def sign(response: web.StreamResponse, request_id: str) -> None:
     """Put on a response what every response carries."""
     headers = response.headers
     headers[REQUEST_ID] = request_id
-    headers["Server"] = SERVER
-    headers["X-Content-Type-Options"] = "nosniff"
+    headers[hdrs.SERVER] = SERVER
+    headers[_OPTIONS] = "nosniff"
 
 
 def say_goodbye(response: web.StreamResponse) -> None:

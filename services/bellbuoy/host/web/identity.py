@@ -6,8 +6,9 @@ import secrets
 from typing import NamedTuple
 
 from aiohttp import web
+from multidict import istr
 
-REQUEST_ID = "X-Request-Id"
+REQUEST_ID = istr("X-Request-Id")
 
 # What UUIDs, ULIDs and trace ids consist of; anything else might be an attack on a log.
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)

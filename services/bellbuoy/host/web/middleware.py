@@ -8,7 +8,7 @@ of those costs as much as all of this, and aiohttp answers some requests before 
 """
 
 import asyncio
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -17,7 +17,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from bellbuoy.errors import Overloaded
 from bellbuoy.host.web.accesslog import AccessLog, Answered
 from bellbuoy.host.web.admission import METHODS, Inadmissible, admit, is_last
-from bellbuoy.host.web.answer import Connection, end, say_goodbye, sign
+from bellbuoy.host.web.answer import end, say_goodbye, sign
 from bellbuoy.host.web.bulkhead import Bulkhead, Handler
 from bellbuoy.host.web.identity import Identities, trace
 from bellbuoy.host.web.problem import Problem, translate
@@ -68,10 +68,11 @@ class Middleware:
         Cancellation: a request that overran a deadline is answered; any other cancellation goes
         on, and so a client that leaves ends what was done for it alone.
         """
-        task = cast("asyncio.Task[object]", asyncio.current_task())
+        task: Any = asyncio.current_task()  # there is one: it runs this
+        protocol: Any = request.protocol  # of a class of ours; a cast costs more than the rest
         request_id = self.identities.identify(request)
         start = self._traffic.enter(task)
-        cast("Connection", request.protocol).serving = task
+        protocol.serving = task
         try:
             admit(request)
             if self._bulkhead is not None and self._bulkhead.holds(request):
@@ -157,7 +158,8 @@ class Middleware:
             self._metrics.malformed(status)
         else:
             self._metrics.answered(request, status, seconds, received, sent)
-        event = self._log.event(status, seconds)
+        # A stream is no slow request: it goes on for as long as somebody listens.
+        event = self._log.event(status, 0.0 if is_stream(response) else seconds)
         if event is not None:
             answered = Answered(request_id, _route(request), status, seconds, sent)
             self._log.write(event, request, answered)
@@ -171,6 +173,11 @@ def size(response: web.StreamResponse) -> int:
     """Return the bytes of a response's body, as far as they are known before it is written."""
     body = response.body if isinstance(response, web.Response) else None
     return len(body) if isinstance(body, bytes | bytearray) else 0
+
+
+def is_stream(response: web.StreamResponse) -> bool:
+    """Return whether an answer goes on for as long as somebody listens."""
+    return response.content_type == "text/event-stream"
 
 
 def is_unread(request: web.BaseRequest, status: int) -> bool:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 
-from bellbuoy.errors import Refused
+from bellbuoy.errors import OutcomeUnknown, Refused
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -101,6 +101,8 @@ def translate(error: Exception) -> Problem:
         return error
     if isinstance(error, Refused):
         return unavailable(str(error), error.retry_after)
+    if isinstance(error, OutcomeUnknown):
+        return Problem(503, "Whether this was done is not known: look before you ask again.")
     if isinstance(error, web.RequestPayloadError):
         return Problem(400, "The body is not what the request's head says.")
     if isinstance(error, web.HTTPException):

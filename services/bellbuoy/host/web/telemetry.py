@@ -4,11 +4,14 @@ Law of this file: every label value comes from a bounded set. A path is counted 
 template, a method that nobody standardised as ``_OTHER`` (OpenTelemetry's word for it).
 """
 
+from array import array
+from bisect import bisect_left
+
 from aiohttp import web
 from aiohttp.web_urldispatcher import AbstractRoute
 
-from bellbuoy.instruments import Counter, Histogram, Instruments
-from bellbuoy.metrics import NameTable, counter, gauge, histogram
+from bellbuoy.instruments import Instruments
+from bellbuoy.metrics import SECONDS, NameTable, counter, gauge, histogram
 
 NO_ROUTE = "none"
 OTHER_METHOD = "_OTHER"
@@ -65,7 +68,31 @@ FAMILIES = (
     CONCURRENCY_WAITING,
 )
 
-Series = tuple[Counter, Histogram, Histogram, Histogram]
+
+class Series:
+    """What is counted about the answers of one method, route and status: four cells in one go."""
+
+    __slots__ = ("_answers", "_cells", "_duration", "_received", "_sent")
+
+    def __init__(self, instruments: Instruments, method: str, route: str, status: int) -> None:
+        """Find the cells."""
+        labels = {"method": method, "route": route}
+        self._cells: array[float] = instruments.cells
+        self._answers = instruments.cell(REQUESTS, {**labels, "status": str(status)})
+        self._duration = instruments.cell(DURATION, labels)
+        self._received = instruments.cell(REQUEST_SIZE, {"route": route})
+        self._sent = instruments.cell(RESPONSE_SIZE, {"route": route})
+
+    def count(self, seconds: float, received: int, sent: int) -> None:
+        """Count one answer; a histogram's sum stands behind its buckets."""
+        cells = self._cells
+        cells[self._answers] += 1.0
+        cells[self._duration + bisect_left(SECONDS, seconds)] += 1.0
+        cells[self._duration + len(SECONDS) + 1] += seconds
+        cells[self._sent + bisect_left(BYTES, sent)] += 1.0
+        cells[self._sent + len(BYTES) + 1] += sent
+        cells[self._received + (bisect_left(BYTES, received) if received else 0)] += 1.0
+        cells[self._received + len(BYTES) + 1] += received
 
 
 class HttpMetrics:
@@ -96,12 +123,9 @@ class HttpMetrics:
         self, request: web.Request, status: int, seconds: float, received: int, sent: int
     ) -> None:
         """Count an answered request: how long it took, the bytes of both bodies."""
-        route = request.match_info.route
+        route = request.match_info._route  # noqa: SLF001 - each property costs as much as a cell
         series = self._routes.get((route, status)) or self._find(request, route, status)
-        series[0].inc()
-        series[1].observe(seconds)
-        series[2].observe(received)
-        series[3].observe(sent)
+        series.count(seconds, received, sent)
 
     def malformed(self, status: int) -> None:
         """Count what was no request, and was answered."""
@@ -128,13 +152,7 @@ class HttpMetrics:
 
     def _series(self, key: tuple[str, str, int]) -> Series:
         method, route, status = key
-        labels = {"method": method, "route": route}
-        series = self._answers[key] = (
-            self._instruments.counter(REQUESTS, **labels, status=str(status)),
-            self._instruments.histogram(DURATION, **labels),
-            self._instruments.histogram(REQUEST_SIZE, route=route),
-            self._instruments.histogram(RESPONSE_SIZE, route=route),
-        )
+        series = self._answers[key] = Series(self._instruments, method, route, status)
         return series
 
 

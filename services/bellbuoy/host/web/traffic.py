@@ -1,7 +1,8 @@
 """Traffic: the requests in flight, and whether the service is draining.
 
-Law of this file: every request has a deadline, and one sweep keeps them all. A timer for each
-would cost 3 µs a request; the sweep looks at the oldest and stops at the first that is young.
+Law of this file: every request but a stream has a deadline, and one sweep keeps them all. A timer
+for each would cost 3 µs a request; the sweep looks at the oldest and stops at the first that is
+young.
 """
 
 import asyncio
@@ -40,21 +41,28 @@ class Traffic:
         self._deadline = deadline
         # In the order of their start, because that is the order of insertion.
         self._started: dict[_Task, float] = {}
+        self._streams: set[_Task] = set()
         self._ended: dict[_Task, Problem] = {}
 
     @property
     def in_flight(self) -> int:
         """Requests that are being handled."""
-        return len(self._started)
+        return len(self._started) + len(self._streams)
 
     def enter(self, task: _Task) -> float:
         """Note that ``task`` begins to handle a request; return the time."""
         now = self._started[task] = self.clock()
         return now
 
+    def endure(self, task: _Task) -> None:
+        """Lift the deadline: the answer is a stream, whose writes have deadlines of their own."""
+        del self._started[task]
+        self._streams.add(task)
+
     def leave(self, task: _Task) -> None:
         """Note that the request is handled, whatever became of it."""
-        del self._started[task]
+        self._started.pop(task, None)
+        self._streams.discard(task)
         # It swallowed its cancellation: the connection's next request has the same task.
         if self._ended:
             self.verdict(task)
@@ -83,7 +91,7 @@ class Traffic:
 
     def cancel(self) -> None:
         """Cancel every request."""
-        for task in tuple(self._started):
+        for task in (*self._started, *self._streams):
             task.cancel()
 
     async def sweep(self) -> None:

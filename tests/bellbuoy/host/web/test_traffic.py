@@ -89,3 +89,33 @@ async def test_who_swallows_the_deadline_gets_another_one() -> None:
         assert not traffic.verdict(task)
         traffic.enter(task)
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_stream_has_no_deadline_but_ends_with_everything_else() -> None:
+    """It counts as in flight; who came after it keeps the deadline."""
+    clock = Clock()
+    traffic = Traffic(deadline=15, clock=clock)
+
+    async def stream() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        traffic.enter(task)
+        traffic.endure(task)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            traffic.leave(task)
+
+    streaming = asyncio.ensure_future(stream())
+    handling = asyncio.ensure_future(handle(traffic, asyncio.Event()))
+    await asyncio.sleep(0)
+    assert traffic.in_flight == 2
+    clock.now += 16
+    traffic.expire()
+    await handling
+    assert not streaming.done()
+    assert traffic.in_flight == 1
+    traffic.cancel()
+    await asyncio.wait({streaming}, timeout=20)
+    assert streaming.cancelled()
+    assert traffic.in_flight == 0

@@ -1,0 +1,1 @@
+"""Tests of the status page, without a browser; tests/integration has the one with."""

@@ -1,0 +1,59 @@
+"""A real browser: Debian's Chromium, driven by Playwright, and what its pages complained of."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+
+needs_browser = pytest.mark.skipif(
+    "CI" not in os.environ and not os.path.exists(CHROMIUM),  # noqa: PTH110 - read at import
+    reason="there is no chromium here",
+)
+"""Without one a test is skipped, and fails where it is CI that has none."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run a browser; as root it needs to be told that it may."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a module; each opens a page of its own."""
+    with chromium() as running:
+        yield running
+
+
+@contextmanager
+def opened(
+    browser: Browser,
+    url: str,
+    *,
+    scheme: Literal["light", "dark"] = "light",
+    width: int = 1280,
+    expected: tuple[str, ...] = (),
+) -> Iterator[Page]:
+    """Show a page to somebody new; fail if it complains of anything that is not ``expected``."""
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    complaints: list[str] = []
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    try:
+        page.goto(url)
+        yield page
+    finally:
+        context.close()
+    assert [text for text in complaints if not any(word in text for word in expected)] == []
