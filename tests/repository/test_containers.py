@@ -139,8 +139,8 @@ def test_git_ignores_what_make_secrets_writes(path: str) -> None:
 def test_make_secrets_makes_a_token_that_the_api_knows(tmp_path: Path) -> None:
     """By its hash; what is there already stays, a token from before there were hashes included."""
     (tmp_path / "api.token").write_text("a token from before\n")
+    environ = {**os.environ, "SECRETS_DIR": str(tmp_path)}
     for _ in range(2):
-        environ = {**os.environ, "SECRETS_DIR": str(tmp_path)}
         subprocess.run(["deploy/secrets"], cwd=ROOT, env=environ, check=True)
         found = TokenWatch("X", tmp_path / "api.tokens").find("a token from before")
         assert found is not None
