@@ -24,7 +24,7 @@ from bench.probes import ask
 from bench.report import write_json
 
 REQUESTS = 200
-GENERATIONS = 20
+GENERATIONS = 10
 TARGET = 20.0
 """Milliseconds of the 99th percentile."""
 
