@@ -147,7 +147,7 @@ def _response(answer: Answer) -> dict[str, Any]:
 
 def _problem(status: int, text: str) -> dict[str, Any]:
     title = HTTPStatus(status).phrase
-    example = {"title": title, "status": status, "detail": text, "request_id": "3b2380f644b199d2"}
+    example = {"title": title, "status": status, "detail": text, "request_id": "9f8a6c21d4e700000a1c"}
     media = {"schema": _schema(ProblemDetails), "example": example}
     response: dict[str, Any] = {"description": text, "content": {CONTENT_TYPE: media}}
     if headers := _PROBLEM_HEADERS.get(status):
