@@ -42,8 +42,9 @@ format: $(VENV)/dev.txt ## Format the code and mend what can be mended
 	@$(PY) -m ruff format
 
 .PHONY: docs
-docs: $(VENV)/dev.txt ## Write docs/configuration.md from the settings classes
+docs: $(VENV)/dev.txt ## Write what the documents say of settings and metrics from the declarations
 	@PYTHONPATH=services $(PY) tools/configuration.py docs/configuration.md
+	@PYTHONPATH=services $(PY) tools/metrics.py docs/operations.md
 
 .PHONY: screenshots
 screenshots: $(VENV)/dev.txt ## Show the status page in docs/screenshots; needs chromium
@@ -54,8 +55,12 @@ rules: $(VENV)/dev.txt ## Write what follows from tools/rules.py and deploy/prom
 	@$(PY) tools/rules.py
 
 .PHONY: bench
-bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=monitor is bench/monitor.py
+bench: $(VENV)/dev.txt ## Measure what the documents claim; BENCH=probes is bench/probes.py
 	@PYTHONPATH=services $(PY) -m bench.$(BENCH) $(ARGS)
+
+.PHONY: bench-monitor
+bench-monitor: $(VENV)/dev.txt ## Measure what counting a call costs, beside its peers
+	@PYTHONPATH=services $(PY) -m bench.monitor $(ARGS)
 
 .PHONY: bench-echo
 bench-echo: $(VENV)/dev.txt ## Measure the echo service beside its peers; takes about six minutes
@@ -121,6 +126,7 @@ k8s-secrets: secrets ## Make the namespace and the Secrets that the cluster has 
 		|| kubectl apply --filename=k8s/base/namespace.yaml
 	@$(call K8S_SECRET,bellbuoy-database,postgres.password owner.password app.password metrics.password)
 	@$(call K8S_SECRET,bellbuoy-api,api.tokens)
+	@$(call K8S_SECRET,bellbuoy-admin,admin.token)
 
 .PHONY: k8s-apply
 k8s-apply: ## Bring the cluster to OVERLAY (dev, production), migrate, wait until it serves

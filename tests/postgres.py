@@ -114,6 +114,19 @@ class Server:
         """Thaw it."""
         os.kill(self.pid, signal.SIGCONT)
 
+    def hang(self) -> None:
+        """Freeze it with all its sessions, until :meth:`wake`; the kernel acknowledges on."""
+        self._signal_all(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Thaw it and its sessions."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        # The postmaster first: it would take a session that does not stir for dead.
+        for each in (self.pid, *_children(self.pid)):
+            os.kill(each, number)
+
     def psql(self, script: str, database: str = "postgres") -> str:
         """Run SQL as the superuser."""
         return self.cluster.psql(script, database)
@@ -146,6 +159,12 @@ class Server:
             return False
         self._process = process
         return True
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process started."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(each) for each in listed.split()]
 
 
 @contextmanager

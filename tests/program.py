@@ -145,11 +145,13 @@ class Program:
             if event["message"] == message and fields.items() <= event.items()
         ]
 
-    def get(self, path: str, timeout: float = PATIENCE) -> Answer:
+    def get(
+        self, path: str, timeout: float = PATIENCE, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """Ask the admin port."""
         connection = http.client.HTTPConnection(*self.admin_address, timeout=timeout)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=dict(headers or {}))
             response = connection.getresponse()
             body = response.read().decode()
             return Answer(response.status, dict(response.getheaders()), body)

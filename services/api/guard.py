@@ -44,14 +44,15 @@ class Guard:
         async def guarded(request: web.Request) -> web.StreamResponse:
             self._admit_address(self._addresses, request)
             token = self._gate.admit(request, scope)
-            fields = self._tokens.admit(token.name)
+            decision = self._tokens.admit(token.name)
             request[OWNER] = token.name
             try:
                 response = await handler(request)
             except Problem as problem:
-                problem.headers = {**fields, **problem.headers}
+                problem.headers = dict(problem.headers)
+                self._tokens.tell(decision, problem.headers)
                 raise
-            response.headers.update(fields)
+            self._tokens.tell(decision, response.headers)
             return response
 
         return guarded

@@ -6,15 +6,14 @@ the rate.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 
 from bellbuoy import RateLimiter
 from bellbuoy.host.web import Problem
+from bellbuoy.ratelimiter import Decision
 
 PAUSE = 2.0
 """Seconds of the rate that may come at once."""
-
-_NOTHING: Mapping[str, str] = {}
 
 
 class Limit:
@@ -28,7 +27,7 @@ class Limit:
     def __init__(self, name: str, rate: float) -> None:
         """Know nobody yet."""
         burst = max(1, round(rate * PAUSE))
-        self._name = name
+        self._quoted = f'"{name}"'
         self._limiter = RateLimiter(rate, burst) if rate else None
         self._policy = f'"{name}";q={burst};w={math.ceil(burst / rate)}' if rate else ""
 
@@ -36,20 +35,25 @@ class Limit:
         """Return whether there is a limit."""
         return self._limiter is not None
 
-    def admit(self, key: str) -> Mapping[str, str]:
-        """Count a request, and return the fields that tell its client where it stands.
+    def admit(self, key: str) -> Decision | None:
+        """Count a request, and return what was decided; ``None`` without a limit.
 
         Raises:
-            Problem: 429 with the same fields and ``Retry-After``.
+            Problem: 429 with the fields and ``Retry-After``.
         """
         if self._limiter is None:
-            return _NOTHING
+            return None
         decision = self._limiter.decide(key)
-        fields = {
-            "RateLimit-Policy": self._policy,
-            "RateLimit": f'"{self._name}";r={decision.remaining};t={math.ceil(decision.reset)}',
-        }
         if decision.allowed:
-            return fields
+            return decision
+        fields: dict[str, str] = {}
+        self.tell(decision, fields)
         fields["Retry-After"] = str(max(1, math.ceil(decision.retry_after)))
         raise Problem(429, "Too many requests; come back later.", fields)
+
+    def tell(self, decision: Decision | None, headers: MutableMapping[str, str]) -> None:
+        """Tell a client where it stands."""
+        if decision is not None:
+            headers["RateLimit-Policy"] = self._policy
+            reset = math.ceil(decision.reset)
+            headers["RateLimit"] = f"{self._quoted};r={decision.remaining};t={reset}"

@@ -11,6 +11,7 @@ from bellbuoy.host.web import ProblemDetails
 from bellbuoy.host.web.problem import CONTENT_TYPE
 
 _REF = "#/components/schemas/{name}"
+_REQUEST_ID = "9f8a6c21d4e700000a1c"
 _URI = {414: "The URI is too long."}
 
 _HEADERS = {
@@ -147,7 +148,7 @@ def _response(answer: Answer) -> dict[str, Any]:
 
 def _problem(status: int, text: str) -> dict[str, Any]:
     title = HTTPStatus(status).phrase
-    example = {"title": title, "status": status, "detail": text, "request_id": "3b2380f644b199d2"}
+    example = {"title": title, "status": status, "detail": text, "request_id": _REQUEST_ID}
     media = {"schema": _schema(ProblemDetails), "example": example}
     response: dict[str, Any] = {"description": text, "content": {CONTENT_TYPE: media}}
     if headers := _PROBLEM_HEADERS.get(status):

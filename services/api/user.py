@@ -4,7 +4,6 @@ Law of this file: nothing is written twice. These types validate requests, write
 the schemas of the OpenAPI document; their patterns mean the same to Python and to ECMAScript.
 """
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -41,14 +40,24 @@ Email = Annotated[
 ]
 
 
+Moment = Annotated[
+    str,
+    Meta(
+        description="A time in UTC (RFC 3339).",
+        extra_json_schema={"format": "date-time"},
+        examples=["2026-02-03T04:05:06.000007Z"],
+    ),
+]
+
+
 class User(msgspec.Struct, frozen=True):
-    """One user; the fields are the columns, in their order. Times are UTC."""
+    """One user; the fields are the columns, in their order."""
 
     id: Id
     name: Name
     email: Email
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
     version: Annotated[int, Meta(ge=1, description="Grows with each change; it is the ETag.")]
 
 

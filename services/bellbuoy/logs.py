@@ -8,8 +8,12 @@ from typing import TextIO
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from bellbuoy.flood import FloodGate
 
-def configure(level: str, stream: TextIO | None = None, **fields: object) -> None:
+
+def configure(
+    level: str, stream: TextIO | None = None, gate: FloodGate | None = None, **fields: object
+) -> None:
     """Send every event of structlog and of the standard library to ``stream``.
 
     Calling it again replaces the configuration: a worker does so after the fork.
@@ -17,6 +21,7 @@ def configure(level: str, stream: TextIO | None = None, **fields: object) -> Non
     Args:
         level: The least severe level that is written: debug, info, warning or error.
         stream: Where to; standard error by default. JSON lines unless it is a terminal.
+        gate: What bounds a flood; one of its own by default.
         fields: What every event carries, such as the service's name.
     """
     stream = stream or sys.stderr
@@ -40,13 +45,18 @@ def configure(level: str, stream: TextIO | None = None, **fields: object) -> Non
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
+            foreign_pre_chain=[
+                structlog.stdlib.PositionalArgumentsFormatter(),
+                structlog.stdlib.ExtraAdder(["suppressed_before"]),
+                *shared,
+            ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *_renderers(stream),
             ],
         )
     )
+    handler.addFilter(gate or FloodGate())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

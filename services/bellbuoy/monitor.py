@@ -8,11 +8,12 @@ and a bucket.
 
 import asyncio
 import functools
+import inspect
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType, TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from types import CodeType, FunctionType, MappingProxyType, TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
 import structlog
 
@@ -55,22 +56,33 @@ class AsyncMonitor:
         self._records: dict[str, TaskRecord] = {}
         self._dropped: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._counted_code: CodeType | None = None
+        self._counts_itself = False
 
     def track_task(
         self, name: str | None = None
     ) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, Coroutine[Any, Any, R]]]:
         """Return a decorator that counts every call of a coroutine function.
 
-        Signature, docstring and types stay. The outcome is *completed*, *failed* (it raised),
-        *timed_out* (it raised ``TimeoutError``) or *cancelled* (also: closed unfinished).
+        Signature, docstring and types stay; a method is a function, too (below ``@classmethod``
+        and ``@staticmethod``). The outcome is *completed*, *failed* (it raised), *timed_out* (it
+        raised ``TimeoutError``) or *cancelled* (also: closed unfinished).
 
         Args:
             name: The task name; by default the function's qualified name.
+
+        Raises:
+            TypeError: It is an asynchronous generator. That waits for whoever iterates over it, so
+                its duration says nothing; put a :meth:`span` around what it does itself.
         """
 
         def decorate(
             function: Callable[P, Coroutine[Any, Any, R]],
         ) -> Callable[P, Coroutine[Any, Any, R]]:
+            if inspect.isasyncgenfunction(function):
+                raise TypeError(
+                    f"{_title(function)} is an asynchronous generator: use a span in it"
+                )
             record = self.record(name or _title(function))
             # Local names: an attribute look-up each would double the cost of a call.
             running, buckets, total, marks = (
@@ -96,6 +108,8 @@ class AsyncMonitor:
                 total[0] += now - start
                 return result
 
+            # All wrappers share one code object; by it the task factory knows them.
+            self._counted_code = cast("FunctionType", tracked).__code__
             return tracked
 
         return decorate
@@ -118,11 +132,42 @@ class AsyncMonitor:
         """
         name = name or _title(coroutine)
         record = self.record(name)
-        task = asyncio.get_running_loop().create_task(coroutine, name=name)
-        self._tasks.add(task)
-        record.begin(task, time.monotonic_ns())
-        task.add_done_callback(functools.partial(self._task_done, record))
+        loop = asyncio.get_running_loop()
+        self._counts_itself = True
+        try:
+            make = functools.partial(loop.create_task, coroutine, name=name)
+            task = self._counted_task(record, coroutine, make)
+        finally:
+            self._counts_itself = False
+        if not task.done():
+            self._tasks.add(task)
+        task.add_done_callback(functools.partial(self._log_failure, name))
         return task
+
+    def task_factory(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, R] | Generator[Any, None, R],
+        **options: Any,
+    ) -> "asyncio.Task[R]":
+        """Make a task that is counted: for ``loop.set_task_factory(monitor.task_factory)``.
+
+        So work is seen that nobody decorated: every task, by its coroutine's qualified name.
+        What is counted anyway, decorated or by :meth:`create_task`, is not counted twice. The task
+        is asyncio's own, and what becomes of its exception is up to whoever made it.
+
+        Args:
+            loop: Where it runs.
+            coroutine: What to run.
+            options: What asyncio passes on: ``name``, ``context``, from Python 3.14
+                ``eager_start``.
+        """
+        make = functools.partial(asyncio.Task, coroutine, loop=loop, **options)
+        # Taken back at once: an eager coroutine makes tasks of its own before this one exists.
+        counted, self._counts_itself = self._counts_itself, False
+        if counted or getattr(coroutine, "cr_code", None) is self._counted_code is not None:
+            return make()
+        return self._counted_task(self.record(_title(coroutine)), coroutine, make)
 
     def get_stats(self) -> MonitorStats:
         """Return a frozen snapshot of every task name."""
@@ -156,15 +201,31 @@ class AsyncMonitor:
             shown = LastError(type(error).__name__, _message(error), time.time())
         record.fail(work, outcome, time.monotonic_ns(), shown)
 
-    def _task_done(self, record: TaskRecord, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
-            record.fail(task, "cancelled", time.monotonic_ns(), None)
-        elif (error := task.exception()) is not None:
-            self.failed(record, task, error)
-            _log.error("task failed", task=record.name, exc_info=error)
+    def _counted_task(
+        self, record: TaskRecord, work: object, make: Callable[[], "asyncio.Task[R]"]
+    ) -> "asyncio.Task[R]":
+        """Count ``work`` before ``make`` can run any of it, until its task has ended."""
+        record.begin(work, time.monotonic_ns())
+        try:
+            task = make()
+        except BaseException:  # such as a loop that is closed: it never started
+            record.forget(work)
+            raise
+        task.add_done_callback(functools.partial(self._task_done, record, work))
+        return task
+
+    def _task_done(self, record: TaskRecord, work: object, task: "asyncio.Task[Any]") -> None:
+        # Asked for by the method, an exception would count as retrieved and go unmentioned.
+        error = asyncio.CancelledError() if task.cancelled() else task._exception  # noqa: SLF001 - both kinds of Task have it
+        if error is None:
+            record.succeed(work, time.monotonic_ns())
         else:
-            record.succeed(task, time.monotonic_ns())
+            self.failed(record, work, error)
+
+    def _log_failure(self, name: str, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("task failed", task=name, exc_info=error)
 
     def _new_record(self, name: str) -> TaskRecord:
         if len(self._records) >= MAX_NAMES and name not in self._records and name != OTHER:

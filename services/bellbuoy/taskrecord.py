@@ -74,7 +74,7 @@ class TaskRecord:
 
     Args:
         name: The task name.
-        running: What runs now: coroutine, task or span, and its start.
+        running: What runs now: coroutine or span, and its start.
         buckets: Ended calls by bit length of their duration.
         total: One entry: the summed duration in nanoseconds.
         marks: The newest start and the newest success.
@@ -107,6 +107,10 @@ class TaskRecord:
         self.failures[outcome] += 1
         if error is not None:
             self.last_error = error
+
+    def forget(self, work: object) -> None:
+        """Take back a start: nothing began."""
+        del self.running[work]
 
     def stats(self, wall_offset: int) -> TaskStats:
         """Return the counts; ``wall_offset`` is Unix time minus monotonic time, nanoseconds."""

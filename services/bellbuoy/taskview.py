@@ -1,13 +1,16 @@
 """What ``/tasks`` shows: AsyncMonitor's task names over all workers, and what runs longest."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from bellbuoy.inspector import RunningTask
-from bellbuoy.snapshot import Snapshot
+from bellbuoy.percentile import percentile
+from bellbuoy.snapshot import Process, Snapshot
 from bellbuoy.taskmetrics import DURATION, FINISHED, LAST_SUCCESS, OUTCOMES, RUNNING, STARTED
-from bellbuoy.taskrecord import LastError
+from bellbuoy.taskrecord import BUCKETS, LastError
 
 
 class WorkerText(msgspec.Struct, frozen=True):
@@ -26,6 +29,9 @@ class TaskName:
         running: Calls that have not ended.
         outcomes: Calls that ended, by outcome.
         seconds: Their summed duration.
+        buckets: How many of them fell into each bucket of the histogram, and above.
+        p50: Seconds that half of them did not exceed; absent before the first.
+        p99: Seconds that 99 of 100 did not exceed.
         last_success: Unix time in seconds of the newest return, 0.0 for never.
         last_error: The newest failure in a living worker.
     """
@@ -34,6 +40,9 @@ class TaskName:
     running: int
     outcomes: dict[str, int]
     seconds: float
+    buckets: tuple[int, ...]
+    p50: float | None
+    p99: float | None
     last_success: float
     last_error: LastError | None
 
@@ -48,16 +57,39 @@ class RunningInWorker:
 
 
 @dataclass(frozen=True)
+class WorkerView:
+    """One traffic worker.
+
+    Args:
+        worker: Its slot's number.
+        pid: Its process id.
+        state: What it is doing.
+        beat_age: Seconds since its last sign of life; more than two is a blocked loop.
+        lag: The longest that its event loop was late in the last second, in seconds.
+        connections: Connections it holds.
+    """
+
+    worker: int
+    pid: int
+    state: str
+    beat_age: float
+    lag: float
+    connections: int
+
+
+@dataclass(frozen=True)
 class TaskView:
     """The whole picture.
 
     Args:
         tasks: Every task name.
         oldest: What runs longest, over all workers, oldest first.
+        workers: Every traffic worker.
     """
 
     tasks: dict[str, TaskName]
     oldest: list[RunningInWorker]
+    workers: list[WorkerView]
 
 
 def view(snapshot: Snapshot, limit: int = 50) -> TaskView:
@@ -73,27 +105,50 @@ def view(snapshot: Snapshot, limit: int = 50) -> TaskView:
         for task in text.running
     ]
     oldest.sort(key=lambda each: -each.task.age)
-    return TaskView(_tasks(snapshot, list(texts.values())), oldest[:limit])
+    workers = [_worker(process) for process in snapshot.traffic]
+    return TaskView(_tasks(snapshot, list(texts.values())), oldest[:limit], workers)
+
+
+def _worker(process: Process) -> WorkerView:
+    return WorkerView(
+        worker=process.slot,
+        pid=process.pid,
+        state=process.state.name.lower(),
+        beat_age=round(process.beat_age, 3),
+        lag=process.lag,
+        connections=process.connections,
+    )
 
 
 def _tasks(snapshot: Snapshot, texts: list[WorkerText]) -> dict[str, TaskName]:
-    running, seconds, success = (
-        {each.labels[0]: each.cells[-1] for each in snapshot.series(family.name)}
-        for family in (RUNNING, DURATION, LAST_SUCCESS)
+    running, success = (
+        {each.labels[0]: each.value for each in snapshot.series(family.name)}
+        for family in (RUNNING, LAST_SUCCESS)
     )
+    durations = {each.labels[0]: each.cells for each in snapshot.series(DURATION.name)}
+    none = (0.0,) * DURATION.width
     finished = {each.labels: int(each.value) for each in snapshot.series(FINISHED.name)}
     return {
         name: TaskName(
             started=int(each.value),
             running=int(running.get(name, 0)),
             outcomes={outcome: finished.get((name, outcome), 0) for outcome in OUTCOMES},
-            seconds=seconds.get(name, 0.0),
+            seconds=durations.get(name, none)[-1],
+            buckets=tuple(map(int, durations.get(name, none)[:-1])),
+            p50=share(durations.get(name, none), 0.5),
+            p99=share(durations.get(name, none), 0.99),
             last_success=success.get(name, 0.0),
             last_error=_newest(name, texts),
         )
         for each in snapshot.series(STARTED.name)
         for name in each.labels
     }
+
+
+def share(buckets: Sequence[float], part: float) -> float | None:
+    """Return the seconds that ``part`` of all calls did not exceed, ``None`` if there are none."""
+    seconds = percentile(BUCKETS, buckets, part)
+    return None if math.isnan(seconds) else round(seconds, 6)
 
 
 def _newest(name: str, texts: list[WorkerText]) -> LastError | None:

@@ -27,6 +27,7 @@ VARIABLES = frozenset(
         "BUOY_DB_HOST",
         "BUOY_DB_NAME",
         "BUOY_DB_PASSWORD_FILE",
+        "BUOY_DB_POOLER",
         "BUOY_DB_POOL_SIZE",
         "BUOY_DB_PORT",
         "BUOY_DB_SSLMODE",

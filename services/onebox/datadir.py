@@ -37,6 +37,11 @@ class DataDirectory:
         return self.path / "dev.token"
 
     @property
+    def admin_token(self) -> Path:
+        """The token for writing on the admin ports, for the person at this machine."""
+        return self.path / "admin.token"
+
+    @property
     def tokens(self) -> Path:
         """What the api knows of the bearer tokens: their hashes."""
         return self.path / "secrets" / "api.tokens"
@@ -60,6 +65,7 @@ def hold(path: Path) -> Iterator[DataDirectory]:
             held = stack.enter_context(lock.hold(path / "lock"))
             (path / "secrets").mkdir(mode=0o700, exist_ok=True)
             directory = DataDirectory(path, held.was_abandoned)
+            secret.keep(directory.admin_token)
             token.register(directory.tokens, secret.keep(directory.token))
         except OSError as error:
             raise EnvironmentFault(

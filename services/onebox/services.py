@@ -49,6 +49,7 @@ class Services:
             "BUOY_ECHO_ADMIN_PORT": str(settings.echo_admin_port),
             "BUOY_API_PORT": str(settings.api_port),
             "BUOY_API_ADMIN_PORT": str(settings.api_admin_port),
+            "BUOY_ADMIN_TOKEN_FILE": str(settings.admin_token_file or data.admin_token),
             "BUOY_WORKERS": str(settings.workers),
             "BUOY_LOOP": settings.loop,
             "BUOY_DB_POOL_SIZE": str(settings.db_pool_size),

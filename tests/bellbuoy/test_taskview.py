@@ -56,6 +56,9 @@ def test_a_task_name_is_summed_over_the_workers(board: Scoreboard) -> None:
         "lost": 0,
     }
     assert task.last_success == 2000.0
+    assert sum(task.buckets) == 2
+    assert task.p50 == pytest.approx(0.4, rel=0.5)
+    assert task.p99 == pytest.approx(0.52, rel=0.1)
     assert task.last_error is None
 
 
@@ -84,6 +87,26 @@ def test_a_worker_that_has_shown_nothing_yet_hides_nobody(board: Scoreboard) -> 
     """It has just been forked, or was killed while it wrote."""
     show(board.workers[1], [running("poll", 1.0)], {})
     assert len(shown(board).oldest) == 1
+
+
+def test_of_what_never_ended_there_are_no_percentiles() -> None:
+    """Absent, and not zero."""
+    board = Scoreboard(FAMILIES, 2)
+    slot = board.workers[0]
+    slot.take(admin=False)
+    instruments = slot.instruments()
+    instruments.counter(STARTED, task="poll").inc()
+    instruments.flush()
+    task = shown(board).tasks["poll"]
+    assert (task.p50, task.p99, sum(task.buckets)) == (None, None, 0)
+
+
+def test_every_traffic_worker_is_shown(board: Scoreboard) -> None:
+    """With what tells whether it is well; the admin process is none."""
+    board.workers[1].lag = 0.25
+    first, second = shown(board).workers
+    assert (first.worker, first.pid, first.state, first.lag) == (1, 101, "starting", 0.25)
+    assert second.worker == 2
 
 
 def test_it_can_be_sent_as_json(board: Scoreboard) -> None:

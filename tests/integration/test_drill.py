@@ -30,7 +30,7 @@ LIMIT = 40
 
 POOL = 2
 VISITORS = 6
-"""More than the pool has connections, so that some wait when nobody can read users."""
+"""Half of them ask for what is not batched: more than the pool has connections, so some wait."""
 
 WATCHED = {"BUOY_WATCHDOG_SECONDS": "3"}
 DEAF_FOR_LONG = {"BUOY_WATCHDOG_SECONDS": "300"}
@@ -81,8 +81,16 @@ class Drill:
 
     def awaits(self, *expected: str) -> None:
         """Wait until these alerts fire, each as ``name`` or ``name/severity``."""
-        wanted = set(expected)
-        eventually(lambda: wanted <= self.firing(), NOTICED)
+        left = set(expected)
+
+        def all_seen() -> bool:
+            left.difference_update(self.firing())
+            return not left
+
+        try:
+            eventually(all_seen, NOTICED)
+        except AssertionError as error:
+            raise AssertionError(f"not fired: {left}; fires: {self.firing()}") from error
 
     def awaits_the_end_of(self, alerts: set[str]) -> None:
         """Wait until each of these has been seen to fire no more."""

@@ -41,7 +41,7 @@ TRANSLATED = re.compile(rf"{re.escape(DATA)}|\.bellbuoy/[\w.]+|\b(?:{'|'.join(PO
 
 MASKS = {
     r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"': '"TIME"',
-    r'"request_id":"[0-9a-f]{16}"': '"request_id":"ID"',
+    r'"request_id":"[0-9a-f]{20}"': '"request_id":"ID"',
 }
 
 LAG = 10.0

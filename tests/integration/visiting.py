@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from tests.onebox.running import Onebox
 
@@ -43,17 +44,21 @@ def repeating(action: Callable[[], object], pause: float = 0.1) -> Iterator[None
 
 @contextmanager
 def visited(box: Onebox, visitors: int) -> Iterator[None]:
-    """Keep so many clients asking the api for a greeting and for a user until the block ends."""
+    """Keep so many clients asking the api until the block ends.
+
+    Each asks for a greeting, and then for a user or, every second client, for a page of them.
+    """
     token = (box.data / "dev.token").read_text().strip()
     api = address(box, "api")
 
-    def visit() -> None:
-        for path in ("/", "/users/1"):
+    def visit(second: str) -> None:
+        for path in ("/", second):
             ask(api, path, token)
 
     with ExitStack() as stack:
-        for _ in range(visitors):
-            stack.enter_context(repeating(visit, 0.05))
+        for number in range(visitors):
+            second = ("/users/1", "/users")[number % 2]
+            stack.enter_context(repeating(partial(visit, second), 0.05))
         yield
 
 

@@ -12,6 +12,7 @@ def test_it_is_made_with_its_parents(tmp_path: Path) -> None:
     """The token is there and closed to others, and so are the passwords to come."""
     with datadir.hold(tmp_path / "a" / "b") as data:
         assert data.token.stat().st_mode & 0o777 == 0o600
+        assert data.admin_token.stat().st_mode & 0o777 == 0o600
         assert data.password("x").parent.stat().st_mode & 0o777 == 0o700
         assert data.cluster.parent == data.log.parent == tmp_path / "a" / "b"
 

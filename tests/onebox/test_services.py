@@ -51,6 +51,16 @@ def test_only_the_jobs_are_the_owner(services: Services) -> None:
     assert users == ["bellbuoy_app", "bellbuoy_owner", "bellbuoy_owner"]
 
 
+def test_an_operator_may_write_on_both_admin_ports(services: Services, tmp_path: Path) -> None:
+    """With the token that lies beside the data, or the operator's own."""
+    for command in (services.echo(), services.api()):
+        assert command.environ["BUOY_ADMIN_TOKEN_FILE"] == str(tmp_path / "admin.token")
+    own = OneboxSettings(admin_token_file=tmp_path / "own")
+    data = DataDirectory(tmp_path, was_abandoned=False)
+    echo = Services(own, {}, data, Path("/run/socket"), 5432).echo()
+    assert echo.environ["BUOY_ADMIN_TOKEN_FILE"] == str(tmp_path / "own")
+
+
 def test_secrets_are_files(services: Services, tmp_path: Path) -> None:
     """A process list or a crash report shows no password."""
     environ = services.api().environ

@@ -38,7 +38,18 @@ def ci(
     make.write_text(
         MAKE.format(lint=lint, test=test, output=output, stack=STACK, stack_test=stack_test)
     )
-    names = ("make", "curl", "nc", "chromium", "promtool", "ss", "wrk", "kubectl", "python3")
+    names = (
+        "make",
+        "curl",
+        "nc",
+        "chromium",
+        "promtool",
+        "ss",
+        "wrk",
+        "pgbouncer",
+        "kubectl",
+        "python3",
+    )
     for name in names:
         (folder / "bin" / name).touch()
         (folder / "bin" / name).chmod(0o755)

@@ -16,9 +16,11 @@ import yaml
 import bellbuoy
 from api.settings import ApiSettings
 from bellbuoy import timeouts
+from bellbuoy.cli.token import SCOPES
 from bellbuoy.database.settings import DatabaseSettings
 from bellbuoy.host.acceptor import RESERVED_DESCRIPTORS
 from bellbuoy.settings import ApiPorts, EchoPorts, HostSettings, Settings, load, variable
+from bellbuoy.tokenwatch import TokenWatch
 from echo.settings import EchoSettings
 from onebox import announcement
 from onebox.datadir import DataDirectory
@@ -132,6 +134,25 @@ def test_git_ignores_what_make_secrets_writes(path: str) -> None:
     """A secret is never committed by accident."""
     lines = text(Path(".gitignore")).splitlines()
     assert {f"/{path}", f"/{path.partition('/')[0]}/"} & set(lines)
+
+
+def test_make_secrets_makes_a_token_that_the_api_knows(tmp_path: Path) -> None:
+    """By its hash; what is there already stays, a token from before there were hashes included."""
+    (tmp_path / "api.token").write_text("a token from before\n")
+    environ = {**os.environ, "SECRETS_DIR": str(tmp_path)}
+    for _ in range(2):
+        subprocess.run(["deploy/secrets"], cwd=ROOT, env=environ, check=True)
+        found = TokenWatch("X", tmp_path / "api.tokens").find("a token from before")
+        assert found is not None
+        assert (found.name, found.scopes) == ("dev", SCOPES)
+        (tmp_path / "api.tokens").touch()
+    assert "from before" not in (tmp_path / "api.tokens").read_text()
+    (tmp_path / "api.token").unlink()
+    (tmp_path / "api.tokens").unlink()
+    subprocess.run(["deploy/secrets"], cwd=ROOT, env=environ, check=True)
+    made = (tmp_path / "api.token").read_text()
+    assert len(made) == 64
+    assert TokenWatch("X", tmp_path / "api.tokens").find(made)
 
 
 def test_make_up_prints_what_make_run_prints(tmp_path: Path) -> None:

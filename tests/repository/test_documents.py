@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bellbuoy.settings import variable
 from tests.repository.tree import sources, text
-from tools import configuration
+from tools import configuration, metrics
 
 VARIABLE = re.compile(r"\bBUOY_[A-Z0-9_]*[A-Z0-9]\b")
 
@@ -20,6 +20,12 @@ def known_variables() -> set[str]:
 def test_the_configuration_document_is_current() -> None:
     """`make docs` was run after the last change of a settings class."""
     assert text(Path("docs/configuration.md")) == configuration.document()
+
+
+def test_the_tables_of_metrics_are_current() -> None:
+    """`make docs` was run after the last change of a declaration."""
+    operations = text(Path("docs/operations.md"))
+    assert operations == metrics.document(operations)
 
 
 def test_every_setting_says_what_it_is() -> None:

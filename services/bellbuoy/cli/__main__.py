@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from bellbuoy import __version__, startup
-from bellbuoy.cli import budget, token
+from bellbuoy.cli import budget, tasks, token
 from bellbuoy.errors import BellbuoyError
 
 
@@ -18,7 +18,7 @@ class Word(Protocol):
         """Declare the word's arguments; its parser's default ``run`` is what does it."""
 
 
-WORDS: tuple[Word, ...] = (budget, token)
+WORDS: tuple[Word, ...] = (budget, tasks, token)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bellbuoy.budget import MAX_CONNECTIONS, RESERVED, Budget, Tenant
-from bellbuoy.cli import manifests
+from bellbuoy.cli import composition, manifests
 from bellbuoy.errors import EnvironmentFault
 from bellbuoy.settings import PoolSettings
 
@@ -33,6 +33,14 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         help="rendered manifests, `-` for standard input: kubectl kustomize ... | bellbuoy budget "
         "--manifests -",
     )
+    parser.add_argument(
+        "--compose",
+        metavar="FILE",
+        help="output of `docker compose config`, `-` for standard input",
+    )
+    parser.add_argument(
+        "--settings", metavar="FILE", help="workers and pool size from a file like api.env"
+    )
     for name, meaning in (
         ("replicas", "instances at most (the autoscaler's maximum)"),
         ("surge", "instances more while a release rolls out"),
@@ -49,8 +57,10 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the arithmetic; return 0 if the budget holds, else 1."""
-    budget = _read(arguments.manifests) if arguments.manifests else _plain()
+    budget = _budget(arguments)
     given = {name: value for name, value in vars(arguments).items() if value is not None}
+    if arguments.settings:
+        given = composition.settings(_open(arguments.settings)) | given
     tenants = tuple(
         replace(each, **{name: given[name] for name in _TENANT if name in given})
         for each in budget.tenants
@@ -59,6 +69,16 @@ def run(arguments: argparse.Namespace) -> int:
     budget = replace(budget, tenants=tenants, **server)
     sys.stdout.write(budget.report() + "\n")
     return 0 if budget.holds else 1
+
+
+def _budget(arguments: argparse.Namespace) -> Budget:
+    if arguments.manifests and arguments.compose:
+        raise EnvironmentFault("--manifests and --compose are two budgets: give one")
+    if arguments.manifests:
+        return manifests.read(_documents(arguments.manifests))
+    if arguments.compose:
+        return composition.read(next(iter(_documents(arguments.compose)), None))
+    return _plain()
 
 
 def _plain() -> Budget:
@@ -74,7 +94,7 @@ def _plain() -> Budget:
     return Budget(tenants=(tenant,), jobs=1)
 
 
-def _read(name: str) -> Budget:
+def _documents(name: str) -> list[object]:
     try:
         import yaml  # noqa: PLC0415 - the extra `cli` has it, and only this needs it
     except ImportError as error:
@@ -82,10 +102,16 @@ def _read(name: str) -> Budget:
             "reading manifests takes PyYAML: pip install bellbuoy[cli]"
         ) from error
     try:
-        text = sys.stdin.read(MOST_BYTES) if name == "-" else _text(Path(name))
-        return manifests.read(yaml.safe_load_all(text))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise EnvironmentFault(f"cannot read the manifests {name}: {error}") from error
+        return list(yaml.safe_load_all(_open(name)))
+    except yaml.YAMLError as error:
+        raise EnvironmentFault(f"cannot read {name}: {error}") from error
+
+
+def _open(name: str) -> str:
+    try:
+        return sys.stdin.read(MOST_BYTES) if name == "-" else _text(Path(name))
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentFault(f"cannot read {name}: {error}") from error
 
 
 def _text(path: Path) -> str:

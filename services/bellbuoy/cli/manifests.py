@@ -138,8 +138,8 @@ def _tenant(workload: _Object, settings: Mapping[str, str], replicas: int) -> Te
         replicas=replicas,
         surge=surge,
         leaving=leaving(replicas, surge, grace, spec.min_ready_seconds),
-        workers=_number(name, settings, "BUOY_WORKERS", 0),
-        pool_size=_number(name, settings, "BUOY_DB_POOL_SIZE", PoolSettings().db_pool_size),
+        workers=number(name, settings, "BUOY_WORKERS", 0),
+        pool_size=number(name, settings, "BUOY_DB_POOL_SIZE", PoolSettings().db_pool_size),
     )
 
 
@@ -149,7 +149,12 @@ def _surge(most: int | str, replicas: int) -> int:
     return ceil(replicas * float(most.removesuffix("%")) / 100)
 
 
-def _number(name: str, settings: Mapping[str, str], variable: str, default: int) -> int:
+def number(name: str, settings: Mapping[str, str], variable: str, default: int) -> int:
+    """Return a setting of the workload ``name`` that is counted with.
+
+    Raises:
+        EnvironmentFault: It is none that can be.
+    """
     text = settings.get(variable, str(default))
     if not text.isdecimal() or int(text) == 0:
         raise EnvironmentFault(f"{name}: {variable} is {text}; a budget needs a number from 1 on")

@@ -67,6 +67,7 @@ class Connections:
         """
 
         async def listen(connection: asyncpg.Connection) -> None:
+            self._measures.created.inc()
             connection.add_termination_listener(lambda _: lost())
 
         self._pool = await asyncpg.create_pool(

@@ -11,7 +11,7 @@ import asyncpg
 from bellbuoy.database import faults
 from bellbuoy.database.session import connect_arguments
 from bellbuoy.database.settings import DatabaseSettings
-from bellbuoy.errors import EnvironmentFault
+from bellbuoy.errors import EnvironmentFault, SettingsError
 
 PATIENCE = 60.0
 """Seconds of waiting in all: for PostgreSQL to accept connections, and for others to finish."""
@@ -90,9 +90,12 @@ async def direct(
         deadline: Until when to try; by default for :data:`PATIENCE` seconds.
 
     Raises:
-        SettingsError: The password or the certificates cannot be read.
+        SettingsError: A secret or a certificate cannot be read, or a pooler is between.
         EnvironmentFault: PostgreSQL cannot be reached, or does not let this role in.
     """
+    if settings.db_pooler != "none":
+        # A lock that outlasts its transaction would stay with a session that others use next.
+        raise SettingsError(["BUOY_DB_POOLER: a job needs PostgreSQL's own address, and none here"])
     arguments = connect_arguments(settings, application)
     arguments["server_settings"] |= _SESSION
     arguments["command_timeout"] = None

@@ -86,6 +86,9 @@ _BUSY_STATES = frozenset(
     }
 )
 _CUT = (ConnectionError, asyncpg.ConnectionDoesNotExistError)
+_STALE = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+"""The schema changed under a prepared statement. Outside a transaction the driver prepares it
+again itself; inside one everything is undone, and whoever asks again is served."""
 _READ_ONLY = "25006"
 _LOST_CLASS = "08"  # connection exceptions
 _FULL_CLASS = "53"  # insufficient resources
@@ -157,6 +160,8 @@ def _kind(error: Exception, state: str | None, *, closed: bool) -> Kind:
         return Kind.OUTAGE
     if state == _READ_ONLY:
         return Kind.DEMOTED
+    if isinstance(error, _STALE):
+        return Kind.BUSY
     if closed or isinstance(error, OSError) or state in _LOST_STATES:
         return Kind.LOST
     if state is None or state.startswith(_LOST_CLASS):

@@ -19,6 +19,9 @@ CONNECTIONS = gauge(
     "db_pool_connections", "Open database connections.", labels={"state": ("idle", "used")}
 )
 CONNECTIONS_MAX = gauge("db_pool_connections_max", "Database connections the pools may open.")
+CONNECTIONS_CREATED = counter(
+    "db_pool_connections_created_total", "Database connections opened; many mean that they break."
+)
 PENDING = gauge("db_pool_pending_acquires", "Statements waiting for a database connection.")
 ACQUIRE_DURATION = histogram(
     "db_pool_acquire_duration_seconds", "Waiting for a database connection, opening it included."
@@ -48,6 +51,7 @@ def families(operations: Sequence[str]) -> tuple[Family, ...]:
         UP,
         CONNECTIONS,
         CONNECTIONS_MAX,
+        CONNECTIONS_CREATED,
         PENDING,
         ACQUIRE_DURATION,
         ACQUIRE_TIMEOUTS,
@@ -71,6 +75,7 @@ class Measures:
         self.idle = instruments.gauge(CONNECTIONS, state="idle")
         self.used = instruments.gauge(CONNECTIONS, state="used")
         self.most = instruments.gauge(CONNECTIONS_MAX)
+        self.created = instruments.counter(CONNECTIONS_CREATED)
         self.pending = instruments.gauge(PENDING)
         self.acquire = instruments.histogram(ACQUIRE_DURATION)
         self.acquire_timeouts = instruments.counter(ACQUIRE_TIMEOUTS)
@@ -97,7 +102,7 @@ class Measures:
 def _durations(operations: Sequence[str]) -> Family:
     return histogram(
         "db_query_duration_seconds",
-        "From a statement's sending to its answer, or to giving up.",
+        "From the sending of a statement or a BEGIN to its last answer, or to giving up.",
         labels={"operation": (*operations, SCHEMA_READ)},
     )
 

@@ -35,6 +35,7 @@ from bellbuoy.errors import (
 )
 from bellbuoy.instruments import Instruments
 from bellbuoy.monitor import AsyncMonitor
+from bellbuoy.retrybudget import RetryBudget
 
 R = TypeVar("R")
 
@@ -92,6 +93,7 @@ class DatabasePool:
             self._connections, self._availability, self._measures, self._watch.alarm
         )
         self._writes = Writes(monitor)
+        self._budget = RetryBudget()
         self._instruments = instruments
         self._batchers: list[Batcher[int, asyncpg.Record]] = []
 
@@ -238,11 +240,16 @@ class DatabasePool:
         ask: Callable[[Connection], Awaitable[R]],
         is_safe: Callable[[], bool],
     ) -> R:
-        """Ask, and once more if the connection was lost and ``is_safe`` allows it."""
+        """Ask, and once more if the connection was lost, ``is_safe`` and the budget allow it.
+
+        Not by ``async_retry``: the second attempt comes at once, on another connection, and the
+        first must cost nothing, because nearly all of them succeed.
+        """
+        self._budget.call()
         try:
             return await self._access.ask(operation, ask)
         except FaultError as error:
-            if error.fault.kind is not Kind.LOST or not is_safe():
+            if error.fault.kind is not Kind.LOST or not is_safe() or not self._budget.withdraw():
                 raise
         self._measures.retries.inc()
         epoch = self._availability.epoch

@@ -85,11 +85,20 @@ def connect_arguments(settings: DatabaseSettings, application: str) -> dict[str,
         "direct_tls": False,
         "timeout": timeouts.CONNECT,
         "command_timeout": timeouts.COMMAND,
-        "server_settings": {"application_name": application},
+        **_sharing(settings, application),
         # After a failover the old primary may still answer, read-only.
         "target_session_attrs": "read-write",
         "connection_class": Session,
     }
+
+
+def _sharing(settings: DatabaseSettings, application: str) -> dict[str, Any]:
+    """Return what depends on whether a server session is ours for longer than a transaction."""
+    if settings.db_pooler == "transaction":
+        # The next statement may run in another session, which knows no statement of ours; and a
+        # parameter that the pooler does not know makes it refuse the login.
+        return {"statement_cache_size": 0, "server_settings": {}}
+    return {"server_settings": {"application_name": application}}
 
 
 def _tls(settings: DatabaseSettings) -> ssl.SSLContext | bool:

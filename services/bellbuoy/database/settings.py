@@ -37,6 +37,14 @@ class DatabaseSettings(PoolSettings):
             "disable is for loopback and Unix sockets."
         ),
     ] = "disable"
+    db_pooler: Annotated[
+        Literal["none", "transaction"],
+        Meta(
+            description="transaction if BUOY_DB_HOST is a PgBouncer in transaction mode: no "
+            "statement is prepared beyond its transaction, and no parameter is set at login. "
+            "Migrations need a direct connection."
+        ),
+    ] = "none"
     db_ca_file: Annotated[
         Path | None,
         Meta(

@@ -77,3 +77,20 @@ def test_what_is_no_count_is_refused(number: str) -> None:
     """As every argument that cannot be used: status 2."""
     with pytest.raises(SystemExit, match="2"):
         main(["budget", "--replicas", number])
+
+
+def test_compose_and_settings_are_read_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rendered compose file, a file of settings beside it, and not two budgets at once."""
+    compose, settings = tmp_path / "compose.yaml", tmp_path / "api.env"
+    compose.write_text(
+        'services: {shop: {environment: {BUOY_DB_HOST: postgres, BUOY_WORKERS: "2"}}}'
+    )
+    settings.write_text("BUOY_WORKERS=3\nBUOY_DB_POOL_SIZE=40\n")
+    assert main(["budget", "--compose", str(compose)]) == 0
+    assert "shop: (1 replicas + 0 surge + 0 leaving) x 2 workers" in capsys.readouterr().out
+    assert main(["budget", "--compose", str(compose), "--settings", str(settings)]) == 1
+    assert "x 3 workers x (40 pool + 1 probe)" in capsys.readouterr().out
+    assert main(["budget", "--compose", str(compose), "--manifests", str(compose)]) != 0
+    assert "give one" in capsys.readouterr().err

@@ -1,12 +1,13 @@
 """A job's connection: patient, up to a point."""
 
+import dataclasses
 import time
 from pathlib import Path
 
 import pytest
 
 from bellbuoy.database.direct import Deadline, direct
-from bellbuoy.errors import EnvironmentFault
+from bellbuoy.errors import EnvironmentFault, SettingsError
 from onebox import roles
 from tests.bellbuoy.database.pools import nowhere, settings_for
 from tests.postgres import Database, database, postgres
@@ -68,3 +69,11 @@ async def test_a_job_has_no_statement_timeout(database: Database) -> None:
     async with direct(settings_for(database), "test") as connection:
         assert await connection.fetchval("SHOW statement_timeout") == "0"
         assert await connection.fetchval("SHOW lock_timeout") == "2s"
+
+
+async def test_a_job_refuses_a_pooler(tmp_path: Path) -> None:
+    """Its advisory lock would stay with a session that others use next."""
+    settings = dataclasses.replace(nowhere(tmp_path), db_pooler="transaction")
+    with pytest.raises(SettingsError, match="BUOY_DB_POOLER"):
+        async with direct(settings, "test", Deadline(0)):
+            pass

@@ -123,3 +123,12 @@ def test_a_transaction_s_own_fault_says_itself_what_it_means() -> None:
     fault = while_asking(TransactionFault(Kind.BUSY, "57014", "too long"), closed=True)
     assert (fault.kind, fault.sqlstate, fault.reason) == (Kind.BUSY, "57014", "too long")
     assert str(FaultError(fault)) == "too long"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [asyncpg.InvalidCachedStatementError("no"), asyncpg.OutdatedSchemaCacheError("no")],
+)
+def test_a_schema_that_changed_under_a_statement_is_a_matter_of_time(error: Exception) -> None:
+    """Asked again it is prepared again; it is no bug of the caller's and none of ours."""
+    assert while_asking(error, closed=False).kind is Kind.BUSY

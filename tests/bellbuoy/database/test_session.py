@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import dataclasses
 import re
 import socket
 import ssl
@@ -128,3 +129,13 @@ async def test_a_vanished_peer_is_noticed() -> None:
 def test_nothing_is_sent_when_a_session_changes_hands() -> None:
     """The driver would send RESET ALL and more."""
     assert Session.get_reset_query(cast("Session", None)) == ""
+
+
+def test_behind_a_transaction_pooler_a_session_is_left_as_it_is(tmp_path: Path) -> None:
+    """Nothing is prepared in it for later, and nothing is set at login."""
+    settings = nowhere(tmp_path)
+    pooled = connect_arguments(dataclasses.replace(settings, db_pooler="transaction"), "test")
+    assert (pooled["statement_cache_size"], pooled["server_settings"]) == (0, {})
+    alone = connect_arguments(settings, "test")
+    assert "statement_cache_size" not in alone
+    assert alone["server_settings"] == {"application_name": "test"}

@@ -90,7 +90,9 @@ async def test_metrics_come_as_asked_for(board: Scoreboard) -> None:
 
 async def test_tasks_are_json(board: Scoreboard) -> None:
     """Nobody did anything yet."""
-    assert await ask_json(board, "/tasks") == (200, {"tasks": {}, "oldest": []})
+    status, tasks = await ask_json(board, "/tasks")
+    assert (status, tasks["tasks"], tasks["oldest"]) == (200, {}, [])
+    assert [worker["state"] for worker in tasks["workers"]] == ["ready"]
 
 
 async def test_the_status_page_is_at_the_root(board: Scoreboard) -> None:

@@ -128,8 +128,8 @@ CHARTS = (
         (
             Line("in flight", _gauge("http_requests_in_flight")),
             Line("waiting", _gauge("http_concurrency_waiting"), "warn"),
+            Line("limit", _gauge("http_concurrency_limit"), "c"),
         ),
-        _gauge("http_concurrency_limit"),
     ),
     Chart(
         "messages",

@@ -40,6 +40,10 @@ class Interval:
         """Return the sum of a family's series with these labels, at the end."""
         return sum(series.value for series in _matching(self._after, name, labels))
 
+    def was(self, name: str, **labels: str) -> float:
+        """Return the same at the begin."""
+        return sum(series.value for series in _matching(self._before, name, labels))
+
     def gained(self, name: str, **labels: str) -> float:
         """Return how much a counter grew."""
         return sum(gain for _, gain in self.gains(name, **labels))

@@ -8,7 +8,7 @@ from bellbuoy.host.statuspage.history import History
 from bellbuoy.host.statuspage.interval import Interval
 from bellbuoy.host.statuspage.tables import Use, rates
 from bellbuoy.host.statuspage.usage import usage
-from bellbuoy.host.statuspage.verdict import judge
+from bellbuoy.host.statuspage.verdict import blink, judge
 from bellbuoy.host.statuspage.view import moment, past
 from bellbuoy.snapshot import Snapshot
 
@@ -54,7 +54,9 @@ class Recorder:
         at = self._wall()
         last, window = self._interval(-2, at), self._interval(0, at)
         self._charts = charts(last)
-        self.history.add(at, values(self._charts, last), rates(last), judge(window))
+        self.history.add(
+            at, values(self._charts, last), rates(last), [*judge(window), *blink(last)]
+        )
         return moment(window, self.history, self._use)
 
     def past(self) -> bytes:

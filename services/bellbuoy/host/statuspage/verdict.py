@@ -7,6 +7,7 @@ what a person needs who sees this page once a year, at night. Where nothing is w
 from collections.abc import Callable, Iterator
 
 from bellbuoy.host.probes import FRESH
+from bellbuoy.host.statuspage.consequence import consequence
 from bellbuoy.host.statuspage.finding import Finding, worst_first
 from bellbuoy.host.statuspage.interval import Interval
 from bellbuoy.host.statuspage.summary import count
@@ -153,26 +154,32 @@ def _database(interval: Interval) -> Iterator[Finding]:
         "database",
         "bad",
         "PostgreSQL does not answer",
-        _consequence(interval),
+        consequence(interval),
         "Mend PostgreSQL: is it running, can it be reached? Here is nothing to do, the service "
         "heals by itself.",
     )
 
 
-def _consequence(interval: Interval) -> str:
-    """Return what clients see of an outage, by the routes that were asked."""
-    failing, working = set(), set()
-    for labels, gain in interval.gains("http_requests_total"):
-        if gain and labels["status"] == "503":
-            failing.add(labels["route"])
-        elif gain and labels["status"] < "400":
-            working.add(labels["route"])
-    text = "What needs the database answers 503 at once; everything else goes on"
-    if failing:
-        text = f"{_list(failing)} {_verb(failing)} 503"
-    if failing and (well := working - failing):
-        text += f"; {_list(well)} {_works(well)}"
-    return f"{text}."
+def blink(last: Interval) -> list[Finding]:
+    """Return what was over before anybody could look: an outage between two snapshots.
+
+    Args:
+        last: From one snapshot to the next.
+    """
+    failed = last.gained("db_query_errors_total", sqlstate_class="none") + last.gained(
+        "db_query_errors_total", operation="connect"
+    )
+    if not failed or not last.value("db_up") or not last.was("db_up"):
+        return []
+    return [
+        Finding(
+            "blink",
+            "warn",
+            "PostgreSQL was away for a moment",
+            "Some requests that needed it answered 503; they work again.",
+            "PostgreSQL's log: was it restarted, did it crash, or did the network?",
+        )
+    ]
 
 
 def _full(interval: Interval) -> Iterator[Finding]:
@@ -197,15 +204,23 @@ def _full(interval: Interval) -> Iterator[Finding]:
 
 
 def _overload(interval: Interval) -> Iterator[Finding]:
-    rate = interval.rate("http_requests_rejected_total")
-    if rate:
+    name = "http_requests_rejected_total"
+    if rate := interval.rate(name, reason="full") + interval.rate(name, reason="late"):
         yield Finding(
             "overload",
-            "warn",
+            "bad",
             "Overload: requests are refused",
             f"{_rate(rate)} requests a second get an answer at once that says when to come back; "
             "the rest is served.",
-            "More replicas, or fewer requests; /metrics tells the reasons.",
+            "Slow statements or a busy worker (below), or more replicas.",
+        )
+    if rate := interval.rate(name, reason="rate"):
+        yield Finding(
+            "limited",
+            "note",
+            "Some clients come too often",
+            f"{_rate(rate)} requests a second are answered with 429; other clients notice nothing.",
+            "Nothing to do, unless the limit is too low for them: see the service's settings.",
         )
 
 
@@ -277,16 +292,3 @@ def _names(processes: list[Process]) -> str:
 
 def _rate(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 1 else "Fewer than 1"
-
-
-def _list(names: set[str]) -> str:
-    *most, last = sorted(names)
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _verb(names: set[str]) -> str:
-    return "answers" if len(names) == 1 else "answer"
-
-
-def _works(names: set[str]) -> str:
-    return "works" if len(names) == 1 else "work"

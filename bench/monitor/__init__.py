@@ -1,0 +1,1 @@
+"""What AsyncMonitor costs, beside what it replaces and what else there is."""
