@@ -126,6 +126,7 @@ k8s-secrets: secrets ## Make the namespace and the Secrets that the cluster has 
 		|| kubectl apply --filename=k8s/base/namespace.yaml
 	@$(call K8S_SECRET,bellbuoy-database,postgres.password owner.password app.password metrics.password)
 	@$(call K8S_SECRET,bellbuoy-api,api.tokens)
+	@$(call K8S_SECRET,bellbuoy-admin,admin.token)
 
 .PHONY: k8s-apply
 k8s-apply: ## Bring the cluster to OVERLAY (dev, production), migrate, wait until it serves

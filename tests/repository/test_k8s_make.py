@@ -72,6 +72,7 @@ def test_secrets_are_made_after_their_namespace(checkout: Path) -> None:
     assert created == [
         creation("bellbuoy-database", *database),
         creation("bellbuoy-api", "api.tokens"),
+        creation("bellbuoy-admin", "admin.token"),
     ]
     assert log.count("apply --server-side --filename=-") == len(created)
     values = [each.read_text() for each in (checkout / "secrets").iterdir()]
@@ -84,7 +85,8 @@ def test_a_secret_that_is_there_is_kept(checkout: Path) -> None:
     status, log = make(checkout, "k8s-secrets", present="secret bellbuoy-database")
     assert status == 0
     assert [line.split()[5] for line in log if " create secret generic " in line] == [
-        "bellbuoy-api"
+        "bellbuoy-api",
+        "bellbuoy-admin",
     ]
 
 

@@ -170,8 +170,8 @@ def test_no_pod_holds_a_secret_that_it_does_not_need() -> None:
         for workload in rendering("dev").workloads()
     }
     assert held == {
-        "Deployment/bellbuoy-api": {"app.password", "api.tokens"},
-        "Deployment/bellbuoy-echo": set(),
+        "Deployment/bellbuoy-api": {"app.password", "api.tokens", "admin.token"},
+        "Deployment/bellbuoy-echo": {"admin.token"},
         "Job/bellbuoy-migrate": {"owner.password"},
         "StatefulSet/bellbuoy-postgres": {
             "postgres.password",
