@@ -105,13 +105,18 @@ async def test_an_idle_service_learns_of_an_outage_when_its_connections_end(
     own_postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody asks, and the next look would be a minute away."""
-    monkeypatch.setattr(watch, "CHECK", 60.0)
+    for name in ("CHECK", "WAIT_FOR_SCHEMA"):
+        monkeypatch.setattr(watch, name, 60.0)
+
+    async def has_looked(target: Opened) -> bool:
+        looks = target.monitor.get_stats().tasks.get("database.look")
+        return looks is not None and looks.completed == 1
 
     async def knows(target: Opened) -> bool:
         return target.measures().up.value == 0
 
     async with opened(settings_for(own_postgres.database())) as target:
-        await until(lambda: answers(target))
+        await until(lambda: has_looked(target))
         await asyncio.to_thread(own_postgres.kill)
         assert await until(lambda: knows(target)) < SOON
 

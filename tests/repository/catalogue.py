@@ -20,8 +20,21 @@ TARGET: Labels = {"job": ("echo", "api"), "instance": None}
 # What the exposition adds to the families: bellbuoy/host/exposition.py.
 ADDED: dict[str, Labels] = {
     "up": {},
-    "bellbuoy_build_info": {"service": ("echo", "api"), "version": None, "python_version": None},
+    "bellbuoy_build_info": {
+        "service": ("echo", "api"),
+        "version": None,
+        "revision": None,
+        "python_version": None,
+    },
+    "bellbuoy_ready": {},
+    "bellbuoy_shutting_down": {},
     "bellbuoy_workers": {"state": ("starting", "ready", "draining", "stopped")},
+    "asyncio_loop_info": {"implementation": ("uvloop", "asyncio"), "version": None},
+    "python_info": dict.fromkeys(("implementation", "major", "minor", "patchlevel", "version")),
+    **{
+        f"python_gc_{what}_total": {"process": None, "generation": None}
+        for what in ("collections", "objects_collected", "objects_uncollectable")
+    },
 }
 
 
