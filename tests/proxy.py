@@ -1,4 +1,4 @@
-"""A TCP proxy that fails on purpose: it falls silent, cuts, and counts what a client sends."""
+"""A TCP proxy that fails on purpose: it delays, falls silent, cuts, and counts what comes."""
 
 import asyncio
 import contextlib
@@ -13,12 +13,14 @@ class Proxy:
     Attributes:
         address: Where it listens.
         sent: What clients have sent, one piece for each connection.
+        delay: Seconds by which each piece of an answer comes late.
     """
 
     def __init__(self, target: Address) -> None:
         """Forward to ``target``."""
         self.address: Address = ("", 0)
         self.sent: list[bytearray] = []
+        self.delay = 0.0
         self._target = target
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -52,15 +54,23 @@ class Proxy:
             return
         self._writers.add(their_writer)
         await asyncio.gather(
-            self._pump(reader, their_writer, sent), self._pump(their_reader, writer, bytearray())
+            self._pump(reader, their_writer, sent),
+            self._pump(their_reader, writer, bytearray(), is_answer=True),
         )
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: bytearray
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        record: bytearray,
+        *,
+        is_answer: bool = False,
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 record += data
+                if is_answer and self.delay:
+                    await asyncio.sleep(self.delay)
                 await self._flowing.wait()
                 if writer.is_closing():  # cut meanwhile
                     break

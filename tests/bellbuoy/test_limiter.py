@@ -53,19 +53,37 @@ async def test_so_many_work_so_many_wait_and_one_more_is_refused_at_once() -> No
 
 
 async def test_who_waits_too_long_is_refused_and_the_rest_go_on_waiting() -> None:
-    """Each has its own time."""
-    limiter, work = ConcurrencyLimiter(1, 10, timeout=0.05), Work()
+    """Each has its own time, whatever the machine does meanwhile."""
+    limiter, work = ConcurrencyLimiter(1, 10, timeout=60), Work()
     first, early = work.start(limiter, 0), work.start(limiter, 1)
-    await asyncio.sleep(0.03)
+    await turns()
     late = work.start(limiter, 2)
+    await turns()
+    # The time of the one is over, that of the other is not.
+    turn = next(iter(limiter._line))
+    limiter._line[turn] -= 60
+    limiter._expire()
     with pytest.raises(Overloaded, match="turn") as refusal:
         await early
     assert refusal.value.reason == "late"
     assert not late.done()
+    assert limiter._timer is not None
     work.ends.set()
     assert list(await asyncio.gather(first, late)) == [0, 2]
     assert limiter.statistics().late == 1
-    assert limiter._timer is None or not limiter._line
+
+
+async def test_the_time_of_who_waits_passes_by_itself() -> None:
+    """Nobody has to do anything for it, and no timer is left behind."""
+    limiter = ConcurrencyLimiter(1, 10, timeout=0.01)
+    await limiter.acquire()
+    for _ in range(2):
+        refusals = await asyncio.gather(
+            limiter.acquire(), limiter.acquire(), return_exceptions=True
+        )
+        assert [type(each) for each in refusals] == [Overloaded, Overloaded]
+        assert limiter._timer is None
+    assert limiter.statistics().late == 4
 
 
 async def test_nobody_overtakes_the_line() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bellbuoy import timeouts
+from bellbuoy.host.web.telemetry import CONCURRENCY_IN_USE, CONCURRENCY_WAITING
 from tests.api.serving import AUTHORIZED, Reply, Served
 from tests.integration.test_api_users import api, until_status
 from tests.postgres import Database, database, own_postgres, postgres
@@ -53,6 +55,39 @@ async def test_a_silent_postgresql_does_not_touch_the_greeting(
     assert sorted(seconds for _, seconds in greeted)[100] < 0.05
     assert {status for status, _ in refused} == {503}
     assert sorted(seconds for _, seconds in refused)[10] < 0.05
+    assert healed < 10
+
+
+async def test_a_postgresql_that_answers_late_holds_up_only_who_needs_it(
+    tmp_path: Path, database: Database
+) -> None:
+    """Two seconds for each answer: who needs it has one in time, and no more wait than may."""
+    async with proxy(("127.0.0.1", database.port)) as link:
+        there = {"BUOY_DB_HOST": link.address[0], "BUOY_DB_PORT": str(link.address[1])}
+        pool = {"BUOY_DB_POOL_SIZE": "4"}
+        async with api(tmp_path, database, **there, **LIMITS, **pool) as served:
+            await until_status(served, 200)
+            await asyncio.gather(*(listed(served) for _ in range(4)))  # so that all four are open
+            link.delay = 2.0
+            in_use = served.instruments.gauge(CONCURRENCY_IN_USE)
+            waiting = served.instruments.gauge(CONCURRENCY_WAITING)
+            asking = [asyncio.ensure_future(timed(served, "/users")) for _ in range(100)]
+            greeted, most = [], 0.0
+            while not all(task.done() for task in asking):
+                greeted.append(await timed(served, "/"))
+                served.instruments.flush()
+                most = max(most, in_use.value + waiting.value)
+            answers = await asyncio.gather(*asking)
+            link.delay = 0.0
+            healed = await until_status(served, 200)
+            assert served.bugs() == 0
+    assert {status for status, _ in answers} == {200, 503}
+    # A turn and a connection are waited for, then comes a command; nobody gets as far as a request.
+    assert max(seconds for _, seconds in answers) < timeouts.REQUEST / 2
+    assert sum(status == 503 and seconds < 1 for status, seconds in answers) >= 80
+    assert 0 < most <= 20
+    assert {status for status, _ in greeted} == {200}
+    assert sorted(seconds for _, seconds in greeted)[len(greeted) // 2] < 0.05
     assert healed < 10
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.visiting import address, knock, repeating, visited
 from tests.onebox.running import onebox
 from tests.prometheus import LATE, Prometheus, prometheus
+from tests.repository.catalogue import exported
 from tests.repository.dashboards import Board, boards
 from tests.waiting import PATIENCE, eventually
 
@@ -81,3 +82,9 @@ def test_nothing_fires_while_all_is_well(scraped: Prometheus) -> None:
     assert scraped.firing() - LATE == set()
     assert json.dumps(scraped.query("up == 1")) != "[]"
     assert re.fullmatch(r"[\d.]+", scraped.query("slo:objective:ratio")[0]["value"][1])
+
+
+def test_the_catalogue_that_rules_are_held_to_is_what_is_scraped(scraped: Prometheus) -> None:
+    """No metric of ours is unknown to it."""
+    found = scraped.query('count by (__name__) ({job=~"echo|api", __name__!~"scrape_.+"})')
+    assert {each["metric"]["__name__"] for each in found} - exported().keys() == set()

@@ -8,7 +8,6 @@ from prometheus_client import ProcessCollector
 from api.service import ApiService
 from bellbuoy.host.families import FAMILIES
 from bellbuoy.metrics import Family
-from bellbuoy.retrymetrics import families as retry
 from echo.families import FAMILIES as ECHO
 from tests.repository.promql import Selector
 
@@ -21,8 +20,21 @@ TARGET: Labels = {"job": ("echo", "api"), "instance": None}
 # What the exposition adds to the families: bellbuoy/host/exposition.py.
 ADDED: dict[str, Labels] = {
     "up": {},
-    "bellbuoy_build_info": {"service": ("echo", "api"), "version": None, "python_version": None},
+    "bellbuoy_build_info": {
+        "service": ("echo", "api"),
+        "version": None,
+        "revision": None,
+        "python_version": None,
+    },
+    "bellbuoy_ready": {},
+    "bellbuoy_shutting_down": {},
     "bellbuoy_workers": {"state": ("starting", "ready", "draining", "stopped")},
+    "asyncio_loop_info": {"implementation": ("uvloop", "asyncio"), "version": None},
+    "python_info": dict.fromkeys(("implementation", "major", "minor", "patchlevel", "version")),
+    **{
+        f"python_gc_{what}_total": {"process": None, "generation": None}
+        for what in ("collections", "objects_collected", "objects_uncollectable")
+    },
 }
 
 
@@ -33,7 +45,7 @@ def exported() -> Mapping[str, Labels]:
     for metric in ProcessCollector(registry=None).collect():
         for sample in metric.samples:
             found[sample.name] = {**TARGET, "process": None}
-    for family in (*FAMILIES, *ECHO, *ApiService.families, *retry(["any"])):
+    for family in (*FAMILIES, *ECHO, *ApiService.families):
         found |= _samples(family)
     return found
 

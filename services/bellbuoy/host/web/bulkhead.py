@@ -1,12 +1,13 @@
 """The bulkhead: routes that share something slow have a limit of their own.
 
 Whatever happens to what they share, at most so many requests wait for it; the others find the
-worker free.
+worker free. A turn begins when a request is complete: who sends a body slowly holds none.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from bellbuoy.host.web.telemetry import (
     CONCURRENCY_IN_USE,
@@ -15,6 +16,9 @@ from bellbuoy.host.web.telemetry import (
 )
 from bellbuoy.instruments import Instruments
 from bellbuoy.limiter import ConcurrencyLimiter
+
+HELD = 64 * 1024
+"""Bytes of a body that are waited for, at most; aiohttp reads no more ahead than twice as many."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,6 +48,8 @@ class Bulkhead:
         Raises:
             Overloaded: It had none.
         """
+        if request._payload is not EMPTY_PAYLOAD:  # noqa: SLF001 - its public face costs more
+            await _arrival(request)
         return await self._limiter.execute(lambda: handler(request))
 
     def measure(self, instruments: Instruments) -> None:
@@ -59,3 +65,16 @@ class Bulkhead:
             waiting.set(held.waiting)
 
         instruments.before_flush(show)
+
+
+async def _arrival(request: web.Request) -> None:
+    """Return once a body is there, or so much of it that it is too large; nothing is consumed.
+
+    A client that waits to be told to go on (``Expect``) sends nothing before its handler is called.
+    """
+    content = request.content
+    most = min(request._client_max_size or HELD, HELD)  # noqa: SLF001 - there is no public one
+    if (request.content_length or 0) > most or "Expect" in request.headers:
+        return
+    while not content.is_eof() and content.total_bytes <= most:
+        await content._wait("bulkhead")  # noqa: SLF001 - its public faces consume, or wait for ever

@@ -9,6 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 from bellbuoy.host.web.bulkhead import Bulkhead
 from bellbuoy.limiter import ConcurrencyLimiter
 from tests.api.serving import served_app
+from tests.waiting import soon
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,61 @@ async def test_a_client_that_leaves_gives_its_turn_back() -> None:
             while limiter.statistics().in_use:  # noqa: ASYNC110 - no event for it
                 await asyncio.sleep(0.001)
     assert limiter.statistics().waiting == 0
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 9", "Transfer-Encoding: chunked"])
+async def test_who_sends_a_body_slowly_holds_no_turn(framing: str) -> None:
+    """It is taken when the body is there; somebody else has it until then."""
+
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    app = web.Application()
+    app.router.add_post("/users", echo)
+    bulkhead = Bulkhead(["/users"], ConcurrencyLimiter(1))
+    head = f"POST /users HTTP/1.1\r\nHost: t\r\n{framing}\r\n\r\n".encode()
+    sent = b"body body" if "9" in framing else b"9\r\nbody body\r\n0\r\n\r\n"
+    async with served_app(app, bulkhead=bulkhead) as served, served.client() as slow:
+        slow.writer.write(head + sent[:4])
+        await soon(lambda: served.server._traffic.in_flight == 1)
+        assert bulkhead._limiter.statistics().in_use == 0
+        assert (await served.ask("/users", "POST", body=b"quick")).body == b"quick"
+        slow.writer.write(sent[4:])
+        assert (await slow.receive()).body == b"body body"
+
+
+async def test_a_body_that_is_too_large_is_refused_before_it_is_there() -> None:
+    """By its length at once, in chunks as soon as it is; nothing waits for the rest."""
+
+    async def read(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    app = web.Application(client_max_size=1000)
+    app.router.add_post("/users", read)
+    bulkhead = Bulkhead(["/users"], ConcurrencyLimiter(1))
+    head = b"POST /users HTTP/1.1\r\nHost: t\r\n"
+    async with served_app(app, bulkhead=bulkhead) as served:
+        for rest in (
+            b"Content-Length: 2000\r\n\r\n" + bytes(1500),
+            b"Transfer-Encoding: chunked\r\n\r\n7d0\r\n" + bytes(1500),
+        ):
+            assert (await served.tell(head + rest)).status == 413
+        assert served.answered("POST", "/users", 413) == 2
+
+
+async def test_who_waits_to_be_told_to_go_on_is_told() -> None:
+    """Its body comes only then."""
+
+    async def read(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    app = web.Application()
+    app.router.add_post("/users", read)
+    bulkhead = Bulkhead(["/users"], ConcurrencyLimiter(1))
+    async with served_app(app, bulkhead=bulkhead) as served, served.client() as client:
+        client.send("/users", "POST", {"Content-Length": "4", "Expect": "100-continue"})
+        async with asyncio.timeout(20):
+            told = await client.reader.readuntil(b"\r\n\r\n")
+        assert told.startswith(b"HTTP/1.1 100 ")
+        client.writer.write(b"body")
+        assert (await client.receive()).body == b"body"

@@ -1,0 +1,202 @@
+"""Clients that leave in the middle: a read nobody waits for is cancelled, a write is whole."""
+
+import asyncio
+import json
+import random
+import socket
+import struct
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bellbuoy.database import direct
+from onebox import roles
+from tests.api.serving import AUTHORIZED, Client, Served
+from tests.bellbuoy.database.pools import settings_for
+from tests.integration.test_api_users import USERS, api, until_status
+from tests.integration.test_api_writes import JSON, rows
+from tests.postgres import Database, Server, database, postgres
+from tests.proxy import proxy
+
+__all__ = ["database", "postgres"]
+
+pytestmark = pytest.mark.slow
+
+WRITERS = 400
+AT_ONCE = 40
+POOL = 4
+
+
+def email(number: int) -> str:
+    """Return the address that one writer gives."""
+    return f"writer.{number}@example.org"
+
+
+def body(number: int) -> bytes:
+    """Return what one writer sends."""
+    return json.dumps({"name": f"Writer {number}", "email": email(number)}).encode()
+
+
+def key(number: int) -> Mapping[str, str]:
+    """Return the headers of one writer; every other one has a key."""
+    return {**JSON, "Idempotency-Key": f"writer-{number}"} if number % 2 else JSON
+
+
+async def reset(client: Client) -> None:
+    """End a connection with RST, as a client that dies does."""
+    connection: socket.socket = client.writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.writer.transport.abort()
+
+
+async def write_and_leave(served: Served, number: int, chance: random.Random) -> None:
+    """Begin to create a user, and be gone after 1 to 50 ms; one in ten does not send all of it."""
+    client = await Client.connect(served.address)
+    content = body(number)
+    lines = [f"{name}: {value}" for name, value in key(number).items()]
+    head = ["POST /users HTTP/1.1", "Host: t", *lines, f"Content-Length: {len(content)}", "", ""]
+    sent = content[: len(content) // 2] if number % 10 == 0 else content
+    client.writer.write("\r\n".join(head).encode() + sent)
+    await asyncio.sleep(chance.uniform(0.001, 0.05))
+    await reset(client)
+
+
+async def test_a_write_whose_client_resets_is_done_or_not_done(
+    tmp_path: Path, database: Database, postgres: Server
+) -> None:
+    """Hundreds, in every moment of it; who asks again with the key gets one user, whole."""
+    chance = random.Random(43)  # noqa: S311 - the same moments each time
+    async with proxy(("127.0.0.1", database.port)) as link:
+        link.delay = 0.01
+        there = {"BUOY_DB_HOST": link.address[0], "BUOY_DB_PORT": str(link.address[1])}
+        async with api(tmp_path, database, **there, BUOY_DB_POOL_SIZE=str(POOL)) as served:
+            await until_status(served, 200)
+            for first in range(0, WRITERS, AT_ONCE):
+                numbers = range(first, first + AT_ONCE)
+                await asyncio.gather(*(write_and_leave(served, n, chance) for n in numbers))
+            await until_quiet(served, postgres, database)
+            written = await users(database)
+            with_key = await rows(database, "SELECT count(*) FROM idempotency_keys")
+            keyed = [number for number in range(WRITERS) if number % 2]
+            assert with_key == sum(email(number) in written for number in keyed)
+            again = [
+                await served.ask("/users", "POST", key(number), body(number)) for number in keyed
+            ]
+            after = await users(database)
+            in_transaction = await backends(postgres, database, "idle in transaction")
+            assert await backends(postgres, database) <= POOL
+            assert [(await served.ask("/users", headers=AUTHORIZED)).status for _ in range(20)] == [
+                200
+            ] * 20
+            assert served.bugs() == 0
+    assert 0 < len(written) < WRITERS
+    assert in_transaction == 0
+    whole = {email(number): f"Writer {number}" for number in range(WRITERS)}
+    assert written.items() <= whole.items()
+    assert not written.keys() & {email(number) for number in range(0, WRITERS, 10)}
+    assert {reply.status for reply in again} == {201}
+    assert after.items() >= {email(n): whole[email(n)] for n in keyed}.items()
+
+
+async def users(database: Database) -> dict[str, str]:
+    """Return the names that were written, by address; each address is there once."""
+    async with direct(settings_for(database, role=roles.OWNER), "test") as connection:
+        found = await connection.fetch(
+            "SELECT name, email FROM users WHERE id > $1 AND version = 1 "
+            "AND created_at = updated_at",
+            USERS,
+        )
+        count = await connection.fetchval("SELECT count(*) FROM users WHERE id > $1", USERS)
+    assert len(found) == count == len({row["email"] for row in found})
+    return {row["email"]: row["name"] for row in found}
+
+
+async def backends(postgres: Server, database: Database, state: str = "%") -> int:
+    """Return how many connections of the api PostgreSQL has in a state."""
+    return await counted(postgres, database, f"state LIKE '{state}%'")
+
+
+async def counted(postgres: Server, database: Database, condition: str) -> int:
+    """Return how many connections of the api ``pg_stat_activity`` shows under a condition."""
+    found = await asyncio.to_thread(
+        postgres.psql,
+        "SELECT count(*) FROM pg_stat_activity "  # noqa: S608 - of a test
+        f"WHERE datname = '{database.name}' AND usename = '{roles.APP}' AND {condition}",
+    )
+    return int(found)
+
+
+async def until_quiet(served: Served, postgres: Server, database: Database) -> None:
+    """Return once no request is in flight, and PostgreSQL works on nothing."""
+    async with asyncio.timeout(20):
+        while served.server._traffic.in_flight or await counted(  # noqa: ASYNC110 - another's
+            postgres, database, "state <> 'idle'"
+        ):
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def locked(database: Database) -> AsyncIterator[None]:
+    """Hold the table of users, so that whoever reads it waits until the block ends."""
+    async with (
+        direct(settings_for(database, role=roles.OWNER), "test") as connection,
+        connection.transaction(),
+    ):
+        await connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+WAITING = "wait_event_type = 'Lock' AND state = 'active'"
+
+
+async def until_waiting(postgres: Server, database: Database, count: int) -> None:
+    """Return once so many queries of the api wait for the lock."""
+    async with asyncio.timeout(3):  # before the statement's own timeout ends them
+        while await counted(postgres, database, WAITING) != count:  # noqa: ASYNC110 - another's
+            await asyncio.sleep(0.01)
+
+
+async def test_the_query_of_a_client_that_left_is_cancelled(
+    tmp_path: Path, database: Database, postgres: Server
+) -> None:
+    """PostgreSQL stops working on it, long before any timeout."""
+    async with api(tmp_path, database) as served:
+        await until_status(served, 200)
+        client = await Client.connect(served.address)
+        async with locked(database):
+            client.send("/users?limit=7", headers=AUTHORIZED)
+            await until_waiting(postgres, database, 1)
+            await reset(client)
+            await until_waiting(postgres, database, 0)
+        assert (await served.ask("/users", headers=AUTHORIZED)).status == 200
+        assert served.bugs() == 0
+
+
+async def test_a_query_goes_on_for_whoever_still_waits_for_it(
+    tmp_path: Path, database: Database, postgres: Server
+) -> None:
+    """Two clients share it: the one that leaves takes nothing from the other, the last ends it."""
+    async with api(tmp_path, database) as served:
+        await until_status(served, 200)
+        async with served.client() as stays:
+            leaves = await Client.connect(served.address)
+            async with locked(database):
+                for client in (leaves, stays):
+                    client.send("/users/1", headers=AUTHORIZED)
+                await until_waiting(postgres, database, 1)
+                await reset(leaves)
+                await asyncio.sleep(0.1)  # in which it would have been cancelled
+                assert await counted(postgres, database, WAITING) == 1
+            assert (await stays.receive()).status == 200
+        both = [await Client.connect(served.address) for _ in range(2)]
+        async with locked(database):
+            for client in both:
+                client.send("/users/1", headers=AUTHORIZED)
+            await until_waiting(postgres, database, 1)
+            for client in both:
+                await reset(client)
+            await until_waiting(postgres, database, 0)
+        assert await until_status(served, 200) < 5
+        assert served.bugs() == 0
