@@ -30,9 +30,8 @@ MOST = 256
 """Keys in one query; a fuller turn sends several."""
 
 AT_ONCE = 2
-"""Queries under way at once: one is on its way while the other's answer is taken apart. With 400
-callers and a pool of 5, two were twice as fast as no bound (90,000 against 47,000 lookups a second,
-half the CPU each); with 64 callers any bound was the same."""
+"""Queries under way at once: one is on its way while the other's answer is taken apart. More would
+make the batches smaller and take more of the pool."""
 
 LINE = 16
 """Full batches that wait for their turn; who comes then is refused at once."""

@@ -7,6 +7,7 @@ import pytest
 
 from bellbuoy import timeouts
 from bellbuoy.database import connections, watch
+from bellbuoy.errors import DatabaseUnavailable
 from tests.bellbuoy.database.pools import READ, Opened, opened, settings_for
 from tests.integration.asking import (
     PATIENCE,
@@ -43,6 +44,30 @@ async def test_a_lost_connection_costs_a_read_nothing(database: Database, postgr
         assert target.measures().up.value == 1
         assert await backends(target) <= 3
     assert killed == "3"
+
+
+@pytest.mark.slow
+async def test_reads_are_repeated_within_a_budget(database: Database, postgres: Server) -> None:
+    """When more is lost than the server may be asked again, the rest is refused and counted."""
+    count = 20
+    async with opened(settings_for(database, pool_size=count)) as target:
+        await until(lambda: answers(target))
+        reading = [
+            asyncio.create_task(target.pool.fetch(READ, "SELECT pg_sleep(1)")) for _ in range(count)
+        ]
+        await until(lambda: is_used(target, count))
+        await asyncio.to_thread(
+            postgres.psql,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "  # noqa: S608
+            f"WHERE datname = '{database.name}' AND application_name = 'test'",
+        )
+        results = await asyncio.gather(*reading, return_exceptions=True)
+        refused = [each for each in results if isinstance(each, DatabaseUnavailable)]
+        measures = target.measures()
+        assert 0 < len(refused) < count
+        assert measures.budget_exhausted.value == len(refused)
+        assert measures.retries.value == count - len(refused)
+        assert await answers(target)
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ from prometheus_client import ProcessCollector
 from api.service import ApiService
 from bellbuoy.host.families import FAMILIES
 from bellbuoy.metrics import Family
-from bellbuoy.retrymetrics import families as retry
 from echo.families import FAMILIES as ECHO
 from tests.repository.promql import Selector
 
@@ -46,7 +45,7 @@ def exported() -> Mapping[str, Labels]:
     for metric in ProcessCollector(registry=None).collect():
         for sample in metric.samples:
             found[sample.name] = {**TARGET, "process": None}
-    for family in (*FAMILIES, *ECHO, *ApiService.families, *retry(["any"])):
+    for family in (*FAMILIES, *ECHO, *ApiService.families):
         found |= _samples(family)
     return found
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bellbuoy.instruments import Counter, Histogram, Instruments
 from bellbuoy.metrics import Family, counter, gauge, histogram
+from bellbuoy.retrymetrics import BUDGET_EXHAUSTED
 
 SCHEMA_READ = "schema.read"
 """The pool's own operation."""
@@ -57,6 +58,7 @@ def families(operations: Sequence[str]) -> tuple[Family, ...]:
         ACQUIRE_TIMEOUTS,
         REFUSED,
         RETRIES,
+        BUDGET_EXHAUSTED,
         BATCH_KEYS,
         SCHEMA_VERSION,
         _durations(operations),
@@ -81,6 +83,7 @@ class Measures:
         self.acquire_timeouts = instruments.counter(ACQUIRE_TIMEOUTS)
         self.refused = instruments.counter(REFUSED)
         self.retries = instruments.counter(RETRIES)
+        self.budget_exhausted = instruments.counter(BUDGET_EXHAUSTED)
         self.batch_keys = instruments.histogram(BATCH_KEYS)
         self.schema_version = instruments.gauge(SCHEMA_VERSION)
         durations = _durations(operations)

@@ -249,7 +249,10 @@ class DatabasePool:
         try:
             return await self._access.ask(operation, ask)
         except FaultError as error:
-            if error.fault.kind is not Kind.LOST or not is_safe() or not self._budget.withdraw():
+            if error.fault.kind is not Kind.LOST or not is_safe():
+                raise
+            if not self._budget.withdraw():
+                self._measures.budget_exhausted.inc()
                 raise
         self._measures.retries.inc()
         epoch = self._availability.epoch
