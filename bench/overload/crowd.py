@@ -131,6 +131,8 @@ class Crowd:
             self._free.append(connection)
 
     def _send(self, due: float) -> None:
+        while self._free and self._free[0].transport.is_closing():
+            self._free.popleft()
         if not self._free:
             self._tally.unsent += 1
             return

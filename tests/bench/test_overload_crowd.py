@@ -35,8 +35,8 @@ async def test_each_request_is_answered_refused_lost_or_not_sent() -> None:
         gathered(port, b"GET / HTTP/1.1\r\n\r\n", 1, 4) as crowd,
     ):
         tally = await crowd.drive(1e6, 10e-6)
-    assert (tally.count(200), tally.count(503), tally.count(0), tally.unsent) == (2, 1, 1, 6)
-    assert tally.others() == 1
+    assert (tally.count(200), tally.count(503), tally.count(0) + tally.unsent) == (2, 1, 7)
+    assert tally.others() == tally.count(0) > 0
     assert not tally.is_well()
     assert tally.milliseconds(200, 0.5) is not None
 
