@@ -142,3 +142,29 @@ async def test_nothing_can_be_written(board: Scoreboard) -> None:
     assert head.split()[1] == "405"
     assert "Allow: GET,HEAD" in head
     assert json.loads(body)["title"] == "Method Not Allowed"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/", "", 200),
+        ("/metrics", "", 200),
+        ("/tasks", "", 200),
+        ("/nothing", "", 404),
+        ("/tasks", "Origin: http://evil.example\r\n", 403),
+        ("/page/nothing", "", 404),
+    ],
+)
+async def test_no_answer_can_be_taken_by_a_page_of_another_origin(
+    board: Scoreboard, path: str, headers: str, status: int
+) -> None:
+    """Whatever the answer is: no frame, no embedding, no guessing of its type."""
+    got, head, _ = await ask(board, path, headers)
+    assert got == status
+    for line in (
+        "Cross-Origin-Resource-Policy: same-origin",
+        "Referrer-Policy: no-referrer",
+        "X-Content-Type-Options: nosniff",
+        "X-Frame-Options: DENY",
+    ):
+        assert head.count(line) == 1
