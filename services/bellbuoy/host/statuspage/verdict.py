@@ -60,6 +60,17 @@ def _stopping(interval: Interval) -> Iterator[Finding]:
     )
 
 
+def _withdrawn(interval: Interval) -> Iterator[Finding]:
+    if interval.after.withdrawn and not interval.after.stopping:
+        yield Finding(
+            "withdrawn",
+            "warn",
+            "Withdrawn: an operator took this container out of the traffic",
+            "/readyz answers 503, so no new traffic should come; whoever comes is served.",
+            'PUT /readiness {"ready": true} puts it back. The log says when: readiness ordered.',
+        )
+
+
 def _not_ready(interval: Interval) -> Iterator[Finding]:
     if interval.after.stopping or _in(interval, State.READY):
         return
@@ -271,6 +282,7 @@ _RULES: tuple[Callable[[Interval], Iterator[Finding]], ...] = (
     _pool,
     _bugs,
     _stopping,
+    _withdrawn,
     _deaths,
     _overload,
     _late,

@@ -40,6 +40,18 @@ def test_where_nothing_is_wrong_it_is_silent() -> None:
     assert words(api()) == words(Stage()) == []
 
 
+def test_a_container_that_an_operator_withdrew_is_not_well() -> None:
+    """The probe fails, so the page says why, and how it ends; a stop tells more."""
+    stage = Stage()
+    stage.board.commands.withdrawn = True
+    (finding,) = judge(stage.interval())
+    assert (finding.level, finding.what.split(":")[0]) == ("warn", "Withdrawn")
+    assert "/readyz answers 503" in finding.meaning
+    assert "PUT /readiness" in finding.look
+    stage.board.stopping = True
+    assert [finding.key for finding in judge(stage.interval())] == ["draining"]
+
+
 def test_an_outage_says_what_fails_what_works_and_that_it_heals() -> None:
     """By the routes that were asked."""
     stage = api(up=0.0)
