@@ -5,7 +5,7 @@ of its last beat; a beat that is overdue means that something runs and does not 
 frame that the signal interrupted tells what.
 
 A signal and not a thread, because a process with a second thread pays for it in each system call
-and allocation: an echoed message cost about 2 % more.
+and allocation.
 
 Not everything can be seen. Code in C that does not return (a long regular expression, a C
 extension) keeps Python from handling signals: such a stall is told when it ends.
