@@ -23,8 +23,8 @@ from bench.echo.contestants import compile_c, free_port
 from bench.probes import ask
 from bench.report import write_json
 
-REQUESTS = 200
-GENERATIONS = 10
+REQUESTS = 100
+GENERATIONS = 4
 TARGET = 20.0
 """Milliseconds of the 99th percentile."""
 
