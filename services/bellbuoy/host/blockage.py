@@ -44,8 +44,8 @@ class Blockage:
 
     def __enter__(self) -> None:
         """Begin to watch."""
+        # It interrupts system calls, too, which Python then tries again (PEP 475).
         signal.signal(signal.SIGALRM, self._ring)
-        signal.siginterrupt(signal.SIGALRM, False)  # noqa: FBT003 - the module's own signature
         signal.setitimer(signal.ITIMER_REAL, self._period, self._period)
 
     def __exit__(self, *_: object) -> None:
