@@ -70,6 +70,10 @@ bench-echo: $(VENV)/dev.txt ## Measure the echo service beside its peers; takes 
 bench-api: $(VENV)/dev.txt ## Measure the api beside its peers; takes about six minutes, needs wrk
 	@PYTHONPATH=services $(PY) -m bench.api $(ARGS)
 
+.PHONY: bench-overload
+bench-overload: $(VENV)/dev.txt ## Measure the api beyond its capacity; takes about a minute
+	@PYTHONPATH=services $(PY) -m bench.overload $(ARGS)
+
 # Containers. COMPOSE_PROFILES=observability adds Prometheus and Grafana to what `make up` starts;
 # the other commands know them anyway.
 COMPOSE := docker compose

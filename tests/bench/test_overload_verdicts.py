@@ -1,0 +1,22 @@
+"""Overload is judged at each level above the capacity, against the best of all levels."""
+
+from dataclasses import replace
+
+from bench.overload.verdicts import CPU_BOUND, DATABASE_BOUND, Row, judge
+
+CALM = Row(1, 100, 0, 100.0, 1.0, 2.0, 0.0, None, None, 0, 0.5, 50.0)
+
+
+def test_every_target_is_met_or_missed_at_its_bound() -> None:
+    """Goodput falls, a refusal takes long, it does not recover, memory grows."""
+    fair = replace(CALM, times=2, goodput=90.0, refusal_p99_ms=10.0, recovery_s=5.0, memory_mib=66)
+    bad = replace(CALM, times=5, goodput=89.0, refusal_p99_ms=11.0, recovery_s=5.1, memory_mib=67)
+    verdicts = judge([CALM, fair, bad], DATABASE_BOUND)
+    assert [(each["times"], each["met"]) for each in verdicts] == [(2, True), (5, False)] * 4
+    assert verdicts[0]["figure"] == 0.9
+
+
+def test_what_did_not_happen_misses_nothing() -> None:
+    """A level at which nobody was refused has no slow refusal."""
+    calm = replace(CALM, times=2)
+    assert all(each["met"] for each in judge([CALM, calm], (*DATABASE_BOUND, *CPU_BOUND)))
