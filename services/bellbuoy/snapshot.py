@@ -73,6 +73,7 @@ class Snapshot:
         stopping: Whether the supervisor was told to stop.
         processes: Every living process.
         families: Each family with its series.
+        at: The moment, by ``time.monotonic()``, which all processes share.
         withdrawn: Whether an operator took the container out of the traffic.
         own: The supervisor itself.
     """
@@ -82,6 +83,7 @@ class Snapshot:
     stopping: bool
     processes: tuple[Process, ...]
     families: tuple[tuple[Family, tuple[Series, ...]], ...]
+    at: float
     withdrawn: bool = False
     own: Process | None = None
 
@@ -120,6 +122,7 @@ def take(board: Scoreboard) -> Snapshot:
             (family, tuple(_series(board.layout, family, names, alive if family.resets else ever)))
             for family in board.layout.families
         ),
+        at=now,
         withdrawn=board.commands.withdrawn,
         own=_process(board.own, now),
     )

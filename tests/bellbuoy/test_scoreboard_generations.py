@@ -44,7 +44,8 @@ def test_generations_leave_counts_and_nothing_else() -> None:
     for number in range(2, GENERATIONS):
         live_and_die(board, number)
     assert (os.fstat(board._file).st_size, count(board)) == (size, series)
-    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    # Fewer: the collector may close what an earlier test left behind.
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors
     task = view(take(board)).tasks["dive"]
     assert (task.started, task.running, task.outcomes["lost"]) == (GENERATIONS, 0, GENERATIONS)
     assert sum(slot.generation for slot in board.workers) == GENERATIONS
