@@ -4,8 +4,9 @@ import re
 from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec import Meta
+from multidict import CIMultiDict
 
 from bellbuoy.host.web import Problem
 
@@ -17,6 +18,7 @@ Name = Annotated[
 ]
 """A name, as the OpenAPI document shows it."""
 
+_HEADERS = CIMultiDict({hdrs.CONTENT_TYPE: "text/plain; charset=utf-8"})
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -57,4 +59,4 @@ def decode_name(segment: str) -> str:
 
 
 def _text(text: str) -> web.Response:
-    return web.Response(body=text.encode(), headers={"Content-Type": "text/plain; charset=utf-8"})
+    return web.Response(body=text.encode(), headers=_HEADERS.copy())

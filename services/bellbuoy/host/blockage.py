@@ -5,7 +5,7 @@ of its last beat; a beat that is overdue means that something runs and does not 
 frame that the signal interrupted tells what.
 
 A signal and not a thread, because a process with a second thread pays for it in each system call
-and allocation: an echoed message cost about 2 % more.
+and allocation.
 
 Not everything can be seen. Code in C that does not return (a long regular expression, a C
 extension) keeps Python from handling signals: such a stall is told when it ends.
@@ -44,8 +44,8 @@ class Blockage:
 
     def __enter__(self) -> None:
         """Begin to watch."""
+        # It interrupts system calls, too, which Python then tries again (PEP 475).
         signal.signal(signal.SIGALRM, self._ring)
-        signal.siginterrupt(signal.SIGALRM, False)  # noqa: FBT003 - the module's own signature
         signal.setitimer(signal.ITIMER_REAL, self._period, self._period)
 
     def __exit__(self, *_: object) -> None:

@@ -39,7 +39,10 @@ class Bulkhead:
 
     def holds(self, request: web.BaseRequest) -> bool:
         """Return whether a request is for one of its routes, however its path is encoded."""
-        path = request.rel_url.path_safe  # as the router takes it
+        return self.holds_path(request.rel_url.path_safe)  # as the router takes it
+
+    def holds_path(self, path: str) -> bool:
+        """Return whether a decoded path is one of its routes'."""
         return path.startswith(self._below) or path in self._paths
 
     async def pass_through(self, handler: Handler, request: web.Request) -> web.StreamResponse:

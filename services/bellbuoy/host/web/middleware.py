@@ -14,13 +14,15 @@ import structlog
 from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD
 
+from bellbuoy import logcontext
 from bellbuoy.errors import Overloaded
-from bellbuoy.host.web.accesslog import AccessLog, Answered
+from bellbuoy.host.web.accesslog import SLOW, AccessLog, Answered
 from bellbuoy.host.web.admission import METHODS, Inadmissible, admit, is_last
 from bellbuoy.host.web.answer import end, say_goodbye, sign
 from bellbuoy.host.web.bulkhead import Bulkhead, Handler
-from bellbuoy.host.web.identity import Identities, trace
+from bellbuoy.host.web.identity import Identities, told, trace
 from bellbuoy.host.web.problem import Problem, translate
+from bellbuoy.host.web.shortcuts import Shortcuts
 from bellbuoy.host.web.telemetry import NO_ROUTE, HttpMetrics, template
 from bellbuoy.host.web.traffic import Traffic
 
@@ -41,6 +43,7 @@ class Middleware:
         metrics: Where they are counted.
         bulkhead: Which of them need a turn.
         log: Where they are told.
+        shortcuts: Which of them need not be searched for.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Middleware:
         metrics: HttpMetrics,
         bulkhead: Bulkhead | None = None,
         log: AccessLog | None = None,
+        shortcuts: Shortcuts | None = None,
     ) -> None:
         """Surround ``handler``."""
         self._handler = handler
@@ -57,6 +61,7 @@ class Middleware:
         self._metrics = metrics
         self._bulkhead = bulkhead
         self._log = log or AccessLog()
+        self._shortcut = shortcuts.find if shortcuts else _none
         self.identities = Identities()
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
@@ -71,11 +76,16 @@ class Middleware:
         task: Any = asyncio.current_task()  # there is one: it runs this
         protocol: Any = request.protocol  # of a class of ours; a cast costs more than the rest
         request_id = self.identities.identify(request)
+        logcontext.current.set((told, request_id, request.headers))
         start = self._traffic.enter(task)
         protocol.serving = task
         try:
             admit(request)
-            if self._bulkhead is not None and self._bulkhead.holds(request):
+            if (shortcut := self._shortcut(request)) is not None:
+                # What aiohttp's application would do.
+                request._match_info = shortcut.match  # noqa: SLF001
+                response = await shortcut.handler(request)
+            elif self._bulkhead is not None and self._bulkhead.holds(request):
                 response = await self._bulkhead.pass_through(self._handler, request)
             else:
                 response = await self._handler(request)
@@ -152,17 +162,22 @@ class Middleware:
             say_goodbye(response)
         if is_last(request) and not response.prepared:
             end(request, response)
-        status, sent = response.status, size(response)
+        status, sent = response._status, size(response)  # noqa: SLF001 - as above
         received = 0 if request._payload is EMPTY_PAYLOAD else request.content_length or 0  # noqa: SLF001
         if request._match_info is None:  # noqa: SLF001 - it never came to the router
             self._metrics.malformed(status)
         else:
             self._metrics.answered(request, status, seconds, received, sent)
-        # A stream is no slow request: it goes on for as long as somebody listens.
-        event = self._log.event(status, 0.0 if is_stream(response) else seconds)
+        if seconds > SLOW and is_stream(response):
+            seconds = 0.0  # it is not slow: it goes on for as long as somebody listens
+        event = self._log.event(status, seconds)
         if event is not None:
             answered = Answered(request_id, _route(request), status, seconds, sent)
             self._log.write(event, request, answered)
+
+
+def _none(_: web.BaseRequest) -> None:
+    """Know no shortcut."""
 
 
 def _route(request: web.Request) -> str:
@@ -171,7 +186,7 @@ def _route(request: web.Request) -> str:
 
 def size(response: web.StreamResponse) -> int:
     """Return the bytes of a response's body, as far as they are known before it is written."""
-    body = response.body if isinstance(response, web.Response) else None
+    body = response._body if isinstance(response, web.Response) else None  # noqa: SLF001
     return len(body) if isinstance(body, bytes | bytearray) else 0
 
 

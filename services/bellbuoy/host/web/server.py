@@ -16,6 +16,7 @@ from bellbuoy.host.web.bulkhead import Bulkhead, Handler
 from bellbuoy.host.web.identity import Identities
 from bellbuoy.host.web.middleware import Middleware
 from bellbuoy.host.web.protocol import HttpProtocol
+from bellbuoy.host.web.shortcuts import Shortcuts
 from bellbuoy.host.web.telemetry import METHODS, HttpMetrics
 from bellbuoy.host.web.traffic import Traffic
 from bellbuoy.instruments import Instruments
@@ -148,7 +149,7 @@ async def serve(
     manager = cast("web.Server", runner.server)
     handler = cast("Handler", manager.request_handler)
     log = AccessLog(access_log_sample)
-    middleware = Middleware(handler, traffic, metrics, bulkhead, log)
+    middleware = Middleware(handler, traffic, metrics, bulkhead, log, Shortcuts(app, bulkhead))
     manager.request_handler = middleware  # type: ignore[assignment]  # aiohttp types BaseRequest
     if bulkhead is not None:
         bulkhead.measure(instruments)

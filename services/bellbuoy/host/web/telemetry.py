@@ -91,8 +91,11 @@ class Series:
         cells[self._duration + len(SECONDS) + 1] += seconds
         cells[self._sent + bisect_left(BYTES, sent)] += 1.0
         cells[self._sent + len(BYTES) + 1] += sent
-        cells[self._received + (bisect_left(BYTES, received) if received else 0)] += 1.0
-        cells[self._received + len(BYTES) + 1] += received
+        if received:
+            cells[self._received + bisect_left(BYTES, received)] += 1.0
+            cells[self._received + len(BYTES) + 1] += received
+        else:
+            cells[self._received] += 1.0
 
 
 class HttpMetrics:

@@ -61,8 +61,8 @@ class Traffic:
 
     def leave(self, task: _Task) -> None:
         """Note that the request is handled, whatever became of it."""
-        self._started.pop(task, None)
-        self._streams.discard(task)
+        if self._started.pop(task, None) is None:
+            self._streams.discard(task)
         # It swallowed its cancellation: the connection's next request has the same task.
         if self._ended:
             self.verdict(task)

@@ -1,0 +1,56 @@
+"""Shortcuts: routes whose whole path is fixed, found by the request line and not by searching.
+
+aiohttp's router tries resources one after the other and makes a match for each request, and its
+application looks again for what this one has not got. For a path that names nothing both always end
+alike, so they are done once, in advance. What has a variable, a query, another spelling of its
+path, an ``Expect``, or middlewares of aiohttp's goes the long way, which stays aiohttp's.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+from aiohttp import hdrs, web
+from aiohttp.web_urldispatcher import PlainResource, UrlMappingMatchInfo
+
+from bellbuoy.host.web.bulkhead import Bulkhead, Handler
+
+
+class Shortcut(NamedTuple):
+    """What answers a request, through the bulkhead if it has to, and what the router would say."""
+
+    handler: Handler
+    match: UrlMappingMatchInfo
+
+
+class Shortcuts:
+    """The fixed routes of one application.
+
+    Args:
+        app: Set up already; nothing can be added to it.
+        bulkhead: Which routes need a turn.
+    """
+
+    def __init__(self, app: web.Application, bulkhead: Bulkhead | None = None) -> None:
+        """Match every route that has no variable."""
+        self._found: dict[tuple[str, str], Shortcut] = {}
+        if app.middlewares or app.router._matched_sub_app_resources:  # noqa: SLF001
+            return
+        for resource in app.router.resources():
+            if isinstance(resource, PlainResource):
+                for route in resource:
+                    match = UrlMappingMatchInfo({}, route)
+                    match.add_app(app)
+                    match.freeze()
+                    path, handler = resource.canonical, match.handler
+                    if bulkhead is not None and bulkhead.holds_path(path):
+                        handler = partial(bulkhead.pass_through, handler)
+                    # The first one that was added is the one that aiohttp finds.
+                    self._found.setdefault((route.method, path), Shortcut(handler, match))
+
+    def find(self, request: web.BaseRequest) -> Shortcut | None:
+        """Return what the router would find, if it is known without asking it."""
+        message = request._message  # noqa: SLF001 - as it was sent
+        shortcut = self._found.get((message.method, message.path))
+        if shortcut is None or hdrs.EXPECT in message.headers:
+            return None
+        return shortcut

@@ -1,0 +1,102 @@
+"""Shortcuts find what aiohttp's router would find, and leave to it whatever is not plain."""
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from bellbuoy.errors import Overloaded
+from bellbuoy.host.web.bulkhead import Bulkhead
+from bellbuoy.host.web.shortcuts import Shortcuts
+from bellbuoy.limiter import ConcurrencyLimiter
+
+
+async def first(_: web.Request) -> web.Response:
+    """Answer."""
+    return web.Response(text="first")
+
+
+async def second(_: web.Request) -> web.Response:
+    """Answer differently."""
+    return web.Response(text="second")
+
+
+async def application(*middlewares: Any) -> web.Application:
+    """Return an application with plain and variable routes, set up."""
+    app = web.Application(middlewares=middlewares)
+    app.add_routes(
+        [
+            web.get("/", first),
+            web.get("/users", first),
+            web.post("/users", second),
+            web.get("/users/{id}", second),
+            web.get("/{name}", second),
+        ]
+    )
+    runner = web.AppRunner(app)
+    await runner.setup()
+    return app
+
+
+@pytest.mark.parametrize(
+    "method, target", [("GET", "/"), ("HEAD", "/"), ("GET", "/users"), ("POST", "/users")]
+)
+async def test_a_fixed_route_is_what_the_router_finds(method: str, target: str) -> None:
+    """The same route of the same resource, for the same application."""
+    app = await application()
+    request = make_mocked_request(method, target)
+    shortcut, found = Shortcuts(app).find(request), await app.router.resolve(request)
+    assert shortcut is not None
+    assert shortcut.handler == found.handler
+    assert shortcut.match.route is found.route
+    assert shortcut.match.apps == (app,)
+    assert shortcut.match.current_app is app
+
+
+async def test_what_needs_a_turn_takes_it() -> None:
+    """A shortcut does not lead around the bulkhead."""
+    app, limiter = await application(), ConcurrencyLimiter(1, 0)
+    shortcuts = Shortcuts(app, Bulkhead(("/users",), limiter))
+    held, free = (shortcuts.find(make_mocked_request("GET", path)) for path in ("/users", "/"))
+    assert held is not None
+    assert free is not None
+    async with limiter:
+        await free.handler(make_mocked_request("GET", "/"))
+        with pytest.raises(Overloaded):
+            await held.handler(make_mocked_request("GET", "/users"))
+    assert (await held.handler(make_mocked_request("GET", "/users"))).status == 200
+
+
+@pytest.mark.parametrize(
+    "method, target",
+    [
+        ("GET", "/Ada"),
+        ("GET", "/users/1"),
+        ("GET", "/users?limit=1"),
+        ("GET", "/%75sers"),
+        ("GET", "/users/"),
+        ("GET", "//users"),
+        ("DELETE", "/users"),
+        ("OPTIONS", "*"),
+    ],
+)
+async def test_everything_else_goes_the_long_way(method: str, target: str) -> None:
+    """A variable, a query, another spelling, another method."""
+    assert Shortcuts(await application()).find(make_mocked_request(method, target)) is None
+
+
+async def test_an_expectation_goes_the_long_way() -> None:
+    """Aiohttp answers it before the handler runs."""
+    request = make_mocked_request("POST", "/users", {"Expect": "100-continue"})
+    assert Shortcuts(await application()).find(request) is None
+
+
+async def test_an_application_with_middlewares_of_aiohttp_has_no_shortcuts() -> None:
+    """They would be passed by."""
+
+    @web.middleware
+    async def surround(request: web.Request, handler: Any) -> web.StreamResponse:
+        return await handler(request)  # type: ignore[no-any-return]
+
+    assert Shortcuts(await application(surround)).find(make_mocked_request("GET", "/")) is None
