@@ -171,28 +171,6 @@ def _database(interval: Interval) -> Iterator[Finding]:
     )
 
 
-def blink(last: Interval) -> list[Finding]:
-    """Return what was over before anybody could look: an outage between two snapshots.
-
-    Args:
-        last: From one snapshot to the next.
-    """
-    failed = last.gained("db_query_errors_total", sqlstate_class="none") + last.gained(
-        "db_query_errors_total", operation="connect"
-    )
-    if not failed or not last.value("db_up") or not last.was("db_up"):
-        return []
-    return [
-        Finding(
-            "blink",
-            "warn",
-            "PostgreSQL was away for a moment",
-            "Some requests that needed it answered 503; they work again.",
-            "PostgreSQL's log: was it restarted, did it crash, or did the network?",
-        )
-    ]
-
-
 def _full(interval: Interval) -> Iterator[Finding]:
     rate = interval.rate("bellbuoy_connections_rejected_total", reason="limit")
     if rate:
