@@ -52,5 +52,7 @@ async def test_readers_are_bounded_and_a_free_seat_is_given_again() -> None:
         with pytest.raises(Crowded) as refused:
             seats.enter_context(feed.seat())
         assert refused.value.retry_after > 0
+        assert feed.is_read
+    assert not feed.is_read
     with feed.seat():
-        pass
+        assert feed.is_read
