@@ -1,6 +1,5 @@
 """What every HTTP service on the host understands."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -8,7 +7,6 @@ from msgspec import Meta
 
 from bellbuoy import timeouts
 from bellbuoy.gradient import Gradient
-from bellbuoy.host.web.bulkhead import Bulkhead
 from bellbuoy.host.web.forwarded import Forwarded
 from bellbuoy.limiter import ConcurrencyLimiter
 from bellbuoy.networks import Networks
@@ -68,16 +66,12 @@ class WebSettings(Settings):
         """
         return Forwarded(Networks(self.trusted_proxies, variable("trusted_proxies")))
 
-    def bulkhead(self, paths: Sequence[str], least: int) -> Bulkhead:
-        """Return a bulkhead around some paths.
+    def limiter(self, least: int) -> ConcurrencyLimiter:
+        """Return what bounds the work that needs something slow, such as PostgreSQL.
 
         Args:
-            paths: They and whatever is below them.
-            least: Requests that can be worked on at once without any queue.
+            least: Pieces of it that can be worked on at once without any queue.
         """
         most = self.concurrency_limit
         adaptive = Gradient(min(least, most), most) if self.concurrency_mode == "adaptive" else None
-        limiter = ConcurrencyLimiter(
-            most, self.concurrency_waiting, timeouts.TURN, adaptive=adaptive
-        )
-        return Bulkhead(paths, limiter)
+        return ConcurrencyLimiter(most, self.concurrency_waiting, timeouts.TURN, adaptive=adaptive)
