@@ -100,6 +100,7 @@ class ApiService:
             application="bellbuoy-api",
             operations=OPERATIONS,
             schema=self._schema,
+            callers=self._settings.concurrency_limit,
         )
 
 

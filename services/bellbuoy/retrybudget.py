@@ -4,7 +4,8 @@ Law of this file: within any window at most ``ratio`` of the calls, and ``minimu
 tried again, whoever asks. When everything fails, retries are what keeps a dependency down; this
 bounds them where it matters, at the dependency, and not in each call.
 
-The figures are those of Finagle and Linkerd: 20 % and 10 a second, over 10 s.
+The ratio and the window are those of Finagle and Linkerd: 20 % over 10 s. The minimum is 1 a
+second where theirs is 10: a budget is each worker's own, and the workers of a service add up.
 """
 
 import time

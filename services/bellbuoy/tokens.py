@@ -103,7 +103,7 @@ def load(variable: str, path: Path) -> Tokens:
         path: The file.
 
     Raises:
-        SettingsError: It cannot be read, or is no token file.
+        SettingsError: It cannot be read (then an ``OSError`` is its cause), or is no token file.
     """
     try:
         with path.open("rb") as file:
@@ -163,6 +163,12 @@ def write(path: Path, tokens: Tokens) -> None:
                 os.fchown(file.fileno(), before.st_uid, before.st_gid)
             os.fchmod(file.fileno(), before.st_mode & 0o777)
     draft.replace(path)
+    # Without this a power cut may bring a revoked token back.
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _where(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """The watch over a token file: who a token is, without restarting after a change.
 
 Law of this file: a request costs a look into a table. Whether the file changed is asked at most
-once in :data:`LOOK` seconds, and a file that turned bad changes nothing but the log.
+once in :data:`LOOK` seconds, and a file that turned bad changes nothing but the log. A file that
+could not be read says nothing: it is read again at the next look, or a revocation would be lost.
 """
 
 import os
@@ -52,6 +53,7 @@ class TokenWatch:
         self._mark = _mark(path)
         self._known = _table(tokens.load(variable, path))
         self._next_look = clock() + LOOK
+        self._complained = ""
 
     def find(self, token: str) -> Token | None:
         """Return what is known of a token that opens something now, else ``None``."""
@@ -66,15 +68,25 @@ class TokenWatch:
         self._next_look = self._clock() + LOOK
         mark = _mark(self._path)
         if mark == self._mark:
+            self._complained = ""
             return
-        # Kept whatever comes of it: a bad file is complained of once.
-        self._mark = mark
         try:
             self._known = _table(tokens.load(self._variable, self._path))
         except SettingsError as error:
-            _log.error("token file is bad, the tokens stay as they were", reason=str(error))
+            self._complain(str(error))
+            if isinstance(error.__cause__, OSError):
+                return
         else:
+            self._complained = ""
             _log.info("tokens read again", tokens=len(self._known))
+        # It stands for what was read, good or bad, and so not for what could not be.
+        self._mark = mark
+
+    def _complain(self, reason: str) -> None:
+        """Log what is wrong with the file, once for as long as it is the same."""
+        if reason != self._complained:
+            _log.error("token file is bad, the tokens stay as they were", reason=reason)
+        self._complained = reason
 
 
 def _table(content: tokens.Tokens) -> dict[str, Token]:

@@ -49,6 +49,25 @@ def test_a_file_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     assert [each.name for each in tokens.load("X", path).tokens] == ["a", "b"]
 
 
+def test_a_change_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file before it is put in place, the folder after: a power cut revives no token."""
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        steps.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    def replaced(draft: Path, path: Path) -> Path:
+        steps.append("replace")
+        return replace(draft, path)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    add(tmp_path / "tokens", "alice")
+    assert steps == ["tokens.new", "replace", tmp_path.name]
+
+
 def test_of_many_writers_none_is_lost(tmp_path: Path) -> None:
     """One at a time: each sees what the one before wrote."""
     path = tmp_path / "tokens"

@@ -1,6 +1,8 @@
 """The watch over a token file, on a clock that the test turns."""
 
+import errno
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +30,15 @@ class Clock:
 def put(path: Path, *names: str) -> None:
     """Replace the file by one that knows these names, each being its own token."""
     tokens.write(path, Tokens(tuple(tokens.issue(each, each, ["users:read"]) for each in names)))
+
+
+def failing(number: int) -> Callable[..., None]:
+    """Return what fails like ``open`` does when the system has an error."""
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
 
 
 @pytest.fixture
@@ -96,6 +107,26 @@ def test_a_bad_file_keeps_the_tokens_and_is_logged_once(path: Path) -> None:
         clock.time += LOOK
         assert watch.find("bob")
     assert [each["log_level"] for each in logs] == ["error", "error", "info"]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.EIO])
+def test_a_change_that_could_not_be_read_is_read_at_the_next_look(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A worker out of descriptors must not keep a revoked token; it complains once."""
+    clock = Clock()
+    watch = TokenWatch("X", path, clock)
+    put(path, "bob")
+    with structlog.testing.capture_logs() as logs:
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "open", failing(number))
+            for _ in range(5):
+                clock.time += LOOK
+                assert watch.find("alice")
+        clock.time += LOOK
+        assert watch.find("alice") is None
+    assert watch.find("bob")
+    assert [each["log_level"] for each in logs] == ["error", "info"]
 
 
 def test_a_link_that_is_turned_is_a_change(tmp_path: Path, path: Path) -> None:

@@ -33,6 +33,9 @@ ACQUIRE_TIMEOUTS = counter(
 REFUSED = counter(
     "db_refused_total", "Statements refused at once because PostgreSQL does not answer."
 )
+WRITES_REFUSED = counter(
+    "db_writes_refused_total", "Writes refused at once because too many are under way."
+)
 RETRIES = counter(
     "db_retries_total", "Reads repeated because their connection was lost under them."
 )
@@ -57,6 +60,7 @@ def families(operations: Sequence[str]) -> tuple[Family, ...]:
         ACQUIRE_DURATION,
         ACQUIRE_TIMEOUTS,
         REFUSED,
+        WRITES_REFUSED,
         RETRIES,
         BUDGET_EXHAUSTED,
         BATCH_KEYS,
@@ -82,6 +86,7 @@ class Measures:
         self.acquire = instruments.histogram(ACQUIRE_DURATION)
         self.acquire_timeouts = instruments.counter(ACQUIRE_TIMEOUTS)
         self.refused = instruments.counter(REFUSED)
+        self.writes_refused = instruments.counter(WRITES_REFUSED)
         self.retries = instruments.counter(RETRIES)
         self.budget_exhausted = instruments.counter(BUDGET_EXHAUSTED)
         self.batch_keys = instruments.histogram(BATCH_KEYS)

@@ -27,12 +27,7 @@ from bellbuoy.database.settings import DatabaseSettings
 from bellbuoy.database.transaction import Statement, Step, Transaction
 from bellbuoy.database.watch import Watch
 from bellbuoy.database.writes import Writes
-from bellbuoy.errors import (
-    ConstraintViolated,
-    DatabaseUnavailable,
-    OutcomeUnknown,
-    QueryFailed,
-)
+from bellbuoy.errors import ConstraintViolated, DatabaseUnavailable, OutcomeUnknown, QueryFailed
 from bellbuoy.instruments import Instruments
 from bellbuoy.monitor import AsyncMonitor
 from bellbuoy.retrybudget import RetryBudget
@@ -60,6 +55,8 @@ class DatabasePool:
         application: The name that ``pg_stat_activity`` shows.
         operations: The name of every statement that will be asked; metrics are labelled by it.
         schema: The schema version that the program was written for.
+        callers: How many wait for it at once, at most; with the connections, which may be busy for
+            callers that have left, it bounds the writes under way.
 
     Raises:
         SettingsError: The password or the certificates cannot be read.
@@ -74,6 +71,7 @@ class DatabasePool:
         application: str,
         operations: Sequence[str],
         schema: int,
+        callers: int = 256,
     ) -> None:
         """Open nothing yet."""
         arguments = connect_arguments(settings, application)
@@ -92,7 +90,9 @@ class DatabasePool:
         self._access = Access(
             self._connections, self._availability, self._measures, self._watch.alarm
         )
-        self._writes = Writes(monitor)
+        self._writes = Writes(
+            monitor, callers + settings.db_pool_size, self._measures.writes_refused
+        )
         self._budget = RetryBudget()
         self._instruments = instruments
         self._batchers: list[Batcher[int, asyncpg.Record]] = []
@@ -171,6 +171,7 @@ class DatabasePool:
 
         Raises:
             DatabaseUnavailable: PostgreSQL cannot do it now; nothing was done.
+            Overloaded: Too many writes are under way; nothing was done.
             ConstraintViolated: It breaks a named rule of a table; nothing was done.
             OutcomeUnknown: COMMIT was sent and not answered: all was done, or nothing.
             QueryFailed: The statements are wrong; nothing was done.

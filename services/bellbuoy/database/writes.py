@@ -2,7 +2,8 @@
 
 Law of this file: a write that began is finished, whoever stops waiting for it. A client that hangs
 up, a deadline or a drain cancels the waiting and never the work, so nothing is half-done; only
-closing ends what has not ended by then, and then it says that the outcome is unknown.
+closing ends what has not ended by then, and then it says that the outcome is unknown. Because
+callers may leave and come again, so many are under way and no more: one more is refused at once.
 """
 
 import asyncio
@@ -11,7 +12,8 @@ from typing import TypeVar
 
 import structlog
 
-from bellbuoy.errors import OutcomeUnknown
+from bellbuoy.errors import OutcomeUnknown, Overloaded
+from bellbuoy.instruments import Counter
 from bellbuoy.monitor import AsyncMonitor
 
 R = TypeVar("R")
@@ -25,6 +27,9 @@ ABORT = 0.5
 TASK = "database.write"
 """The name under which they are tracked."""
 
+RETRY_AFTER = 1.0
+"""Seconds after which a refused write may come again: by then many have ended."""
+
 _log = structlog.get_logger("bellbuoy.database")
 
 
@@ -33,18 +38,28 @@ class Writes:
 
     Args:
         monitor: Where they are tracked.
+        most: Under way at once, those that wait for a connection included.
+        refused: Counts those beyond.
     """
 
-    def __init__(self, monitor: AsyncMonitor) -> None:
+    def __init__(self, monitor: AsyncMonitor, most: int, refused: Counter) -> None:
         """Begin none."""
+        self._most = most
+        self._refused = refused
         self._tasks: set[asyncio.Task[None]] = set()
         self._finish = monitor.track_task(TASK)(self._tracked)
 
     async def run(self, operation: str, work: Callable[[], Awaitable[R]]) -> R:
         """Return what ``work`` returns.
 
+        Raises:
+            Overloaded: Too many are under way; ``work`` was not called.
+
         Cancellation: ends the waiting only.
         """
+        if len(self._tasks) >= self._most:
+            self._refused.inc()
+            raise Overloaded("Too much is being written.", RETRY_AFTER, "full")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
         task = loop.create_task(self._carry_out(operation, work, answer), name=TASK)

@@ -68,9 +68,13 @@ def network_of(address: str) -> str:
     if ":" not in address:
         return address
     try:
-        return str(ipaddress.IPv6Network((address, 64), strict=False))
+        exact = ipaddress.IPv6Address(address)
     except ValueError:
         return address
+    # A socket that takes both kinds shows IPv4 as ::ffff:192.0.2.1; in one /64 that would be all.
+    if exact.ipv4_mapped is not None:
+        return str(exact.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(exact), 64), strict=False))
 
 
 def _x_forwarded_for(values: Iterable[str]) -> Iterator[str | None]:

@@ -37,23 +37,21 @@ class WebSettings(Settings):
         int,
         Meta(
             ge=1,
-            description="Requests that a worker serves at once, at most, on the routes that need "
-            "PostgreSQL.",
+            description="Requests of a worker that may ask PostgreSQL at once, at most.",
         ),
     ] = 256
     concurrency_waiting: Annotated[
         int,
         Meta(
             ge=0,
-            description="Requests on those routes that wait for one of these to end; one more is "
-            "refused at once.",
+            description="Requests that wait for one of these to end; one more is refused at once.",
         ),
     ] = 64
     concurrency_mode: Annotated[
         Literal["adaptive", "fixed"],
         Meta(
-            description="Whether fewer are served at once when that takes longer than it does "
-            "undisturbed, or always up to the limit."
+            description="Whether fewer may when that takes longer than it does undisturbed, or "
+            "always as many as the limit says."
         ),
     ] = "adaptive"
 
