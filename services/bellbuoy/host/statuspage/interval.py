@@ -56,8 +56,7 @@ class Interval:
         """Yield, for each series of a counter, its labels and how much it grew."""
         if name not in self._after:
             return
-        names = self._after[name][0].label_names
-        old = {series.labels: series.value for series in _matching(self._before, name, labels)}
+        names, old = self._after[name][0].label_names, self._old(name)
         for series in _matching(self._after, name, labels):
             gain = max(0.0, series.value - old.get(series.labels, 0.0))
             yield dict(zip(names, series.labels, strict=True)), gain
@@ -72,6 +71,17 @@ class Interval:
         found = percentile(family.buckets, between(now, then), share)
         return None if math.isnan(found) else found
 
+    def _old(self, name: str) -> dict[tuple[str, ...], float]:
+        # Asked for again and again, by chart, rule and table.
+        if name not in self._values:
+            series = _matching(self._before, name, {})
+            self._values[name] = {each.labels: each.value for each in series}
+        return self._values[name]
+
+    @cached_property
+    def _values(self) -> dict[str, dict[tuple[str, ...], float]]:
+        return {}
+
     @cached_property
     def _before(self) -> _Table:
         return {family.name: (family, series) for family, series in self.before.families}
@@ -85,6 +95,9 @@ def _matching(table: _Table, name: str, labels: dict[str, str]) -> Iterator[Seri
     if name not in table:
         return
     family, found = table[name]
+    if not labels:
+        yield from found
+        return
     places = [(family.label_names.index(label), value) for label, value in labels.items()]
     for series in found:
         if all(series.labels[place] == value for place, value in places):

@@ -79,7 +79,9 @@ class StatusPage:
     async def _record(self) -> None:
         while not self._traffic.draining:
             try:
-                self._feed.publish(self._recorder.tick())
+                self._recorder.tick()
+                if self._feed.is_read:
+                    self._feed.publish(self._recorder.now())
             except Exception:  # noqa: BLE001 - a page that stands still would be believed
                 _log.exception("recording failed")
             await asyncio.sleep(TICK)

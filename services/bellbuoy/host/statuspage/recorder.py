@@ -48,9 +48,10 @@ class Recorder:
         self._use = use
         self._seen: deque[tuple[float, Snapshot]] = deque([(clock(), take())], maxlen=WINDOW + 1)
         self._charts: tuple[Chart, ...] = ()
+        self._window: Interval  # there is none before the first moment
 
-    def tick(self) -> bytes:
-        """Record this moment, and return what the page is told of it."""
+    def tick(self) -> None:
+        """Record this moment."""
         self._seen.append((self._clock(), self._take()))
         at = self._wall()
         last, window = self._interval(-2, at), self._interval(0, at)
@@ -58,7 +59,11 @@ class Recorder:
         self.history.add(
             at, values(self._charts, last), rates(last), [*judge(window), *blink(last)]
         )
-        return moment(window, self.history, self._use)
+        self._window = window
+
+    def now(self) -> bytes:
+        """Return what the page is told of the newest moment; as costly as recording it."""
+        return moment(self._window, self._charts, self.history, self._use)
 
     def past(self) -> bytes:
         """Return what the page is told at first."""

@@ -24,7 +24,8 @@ class Watched:
         """Let a second go by."""
         self.now += 1.0
         self.stage.interval()
-        told: dict[str, Any] = json.loads(self.recorder.tick())
+        self.recorder.tick()
+        told: dict[str, Any] = json.loads(self.recorder.now())
         return told
 
 
