@@ -51,7 +51,8 @@ class Recorder:
 
     def tick(self) -> bytes:
         """Record this moment, and return what the page is told of it."""
-        return moment(self.record(), self.history, self._use)
+        window = self.record()
+        return moment(window, self._charts, self.history, self._use)
 
     def record(self) -> Interval:
         """Record this moment, of which nobody needs to be told; return the window it ends."""
