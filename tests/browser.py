@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
+Scheme = Literal["light", "dark"]
+
 needs_browser = pytest.mark.skipif(
     "CI" not in os.environ and not os.path.exists(CHROMIUM),  # noqa: PTH110 - read at import
     reason="there is no chromium here",
@@ -43,7 +45,7 @@ def opened(
     browser: Browser,
     url: str,
     *,
-    scheme: Literal["light", "dark"] = "light",
+    scheme: Scheme = "light",
     width: int = 1280,
     expected: tuple[str, ...] = (),
 ) -> Iterator[Page]:

@@ -17,9 +17,10 @@ from playwright.sync_api import Browser, Page
 
 from bellbuoy.host.statuspage.feed import MOST
 from tests.api.serving import AUTHORIZED, known_tokens
-from tests.browser import browser, needs_browser, opened
+from tests.browser import Scheme, browser, needs_browser, opened
 from tests.clients import connect, is_echoed
 from tests.integration.test_api_deaths import fill
+from tests.integration.visiting import ask
 from tests.postgres import Server, serve
 from tests.program import Program, ports, running
 from tests.waiting import eventually
@@ -30,6 +31,9 @@ pytestmark = [pytest.mark.slow, needs_browser]
 
 SHOWN = 10_000
 """Milliseconds for what is designed to show within 2,000, on a machine that does other things."""
+
+PROMISED = 5_000
+"""The same for a death and an outage, on which somebody waits to be told."""
 
 CUT = ("ERR_", "Failed to load resource")
 """What Chromium itself says when a connection is cut; a page cannot keep it from that."""
@@ -135,7 +139,7 @@ def test_a_killed_worker_shows(browser: Browser, echo: Program, record_property:
         says(page, "#process-rows", str(victim))
         began = time.monotonic()
         os.kill(victim, signal.SIGKILL)
-        says(page, "#what", "A worker died: killed by a signal")
+        says(page, "#what", "A worker died: killed by a signal", PROMISED)
         record_property("seconds_until_a_killed_worker_shows", time.monotonic() - began)
         says(page, "#incident-rows", "A worker died")
         page.wait_for_function(
@@ -154,12 +158,13 @@ def test_an_outage_of_postgresql_shows_and_heals(
         began = time.monotonic()
         postgres.kill()
         try:
-            says(page, "#what", "PostgreSQL does not answer")
+            says(page, "#what", "PostgreSQL does not answer", PROMISED)
             record_property("seconds_until_an_outage_shows", time.monotonic() - began)
             says(page, "#meaning", "/users/{id} answers 503; /{name} works.")
             says(page, "#since", "since")
             says(page, "#look", "heals by itself")
             assert page.title().startswith("⚠ PostgreSQL does not answer")
+            assert barriers(page) == []
         finally:
             postgres.start()
         says(page, "#what", "All is well again", 3 * SHOWN)
@@ -257,14 +262,39 @@ def test_a_page_that_nobody_sees_takes_no_seat(browser: Browser, echo: Program) 
             eventually(lambda: is_crowded(echo))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_read_it(browser: Browser, api: Program, scheme: str) -> None:
-    """Axe finds no serious fault, in colours, names and order."""
-    with opened(browser, url(api), scheme=scheme) as page:  # type: ignore[arg-type]  # one of two
-        says(page, "#what", "All is well")
-        found = Axe().run(page).response["violations"]
+def barriers(page: Page) -> list[tuple[str, list[str]]]:
+    """Return what axe calls serious or worse, in colours, names and order."""
+    found = Axe().run(page).response["violations"]
     serious = [each for each in found if each["impact"] in {"serious", "critical"}]
-    assert [(each["id"], [n["html"] for n in each["nodes"]][:3]) for each in serious] == []
+    return [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in serious]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("service", ["api", "echo"])
+def test_everybody_can_read_it(
+    browser: Browser, request: pytest.FixtureRequest, service: str, scheme: Scheme, width: int
+) -> None:
+    """At a desk and on a phone, by day and by night."""
+    at = url(request.getfixturevalue(service))
+    with opened(browser, at, scheme=scheme, width=width) as page:
+        says(page, "#live[data-state=live]", "live")
+        assert barriers(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_that_a_worker_is_blocked(browser: Browser, scheme: Scheme) -> None:
+    """And that none is left that answers. The outage has a test of its own."""
+    with (
+        running("web", {"BUOY_WORKERS": "1"}, complaints=("blocked",)) as web,
+        ThreadPoolExecutor(1) as thread,
+        opened(browser, url(web), scheme=scheme) as page,
+    ):
+        says(page, "#what", "All is well")
+        blocked = thread.submit(ask, web.address, "/block?seconds=8")
+        says(page, "#what", "Every worker is blocked")
+        assert barriers(page) == []
+        blocked.result()
 
 
 @pytest.mark.parametrize("width", [360, 768])
