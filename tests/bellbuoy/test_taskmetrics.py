@@ -22,6 +22,7 @@ from bellbuoy.taskmetrics import (
     FAMILIES,
     FINISHED,
     LAST_SUCCESS,
+    OLDEST,
     OUTCOMES,
     RUNNING,
     STARTED,
@@ -137,6 +138,54 @@ def test_the_last_success_stays_until_there_is_a_newer_one(board: Scoreboard) ->
         shown.append(take(board).series(LAST_SUCCESS.name)[0].value)
     first, second, third = shown
     assert 0 < first == second < third
+
+
+def test_what_runs_longest_in_any_worker_is_known_by_its_start(board: Scoreboard) -> None:
+    """A time stays right while its worker is blocked; it goes when the call ends or is killed."""
+    first, second = board.workers
+    shown = list[float]()
+    began = time.time()
+    for slot in (first, second):
+        slot.take(admin=False)
+        monitor, instruments = AsyncMonitor(), slot.instruments()
+        TaskExport(monitor, instruments)
+        run(monitor, "work", "completed")
+        instruments.flush()
+        shown.append(take(board).series(OLDEST.name)[0].value)
+        stuck, young = monitor.span("work"), monitor.span("work")
+        stuck.__enter__()
+        young.__enter__()
+        instruments.flush()
+        shown.append(take(board).series(OLDEST.name)[0].value)
+    none, of_first, still, of_both = shown
+    assert none == 0
+    assert of_first == still == of_both == pytest.approx(began, abs=60)
+    stuck.__exit__(None, None, None)
+    instruments.flush()
+    assert take(board).series(OLDEST.name)[0].value == of_first
+    bury(first)
+    of_second = take(board).series(OLDEST.name)[0].value
+    assert of_second > of_first
+    young.__exit__(None, None, None)
+    instruments.flush()
+    assert take(board).series(OLDEST.name)[0].value == 0
+
+
+def test_the_oldest_of_names_without_a_place_is_that_of_all_of_them(board: Scoreboard) -> None:
+    """The one that began first is not hidden by a later one."""
+    slot, monitor = board.workers[0], AsyncMonitor()
+    slot.take(admin=False)
+    names = slot.instruments().names(STARTED)
+    for number in range(TASKS.capacity):
+        names.index(f"taken {number}")
+    instruments = slot.instruments()
+    TaskExport(monitor, instruments)
+    with monitor.span("first"), monitor.span("second"):
+        instruments.flush()
+        stats = monitor.get_stats().tasks
+        *_, other = take(board).series(OLDEST.name)
+    assert other.labels == (OTHER,)
+    assert other.value == pytest.approx(stats["first"].oldest_start, abs=0.001)
 
 
 def test_a_wrong_clock_leaves_no_trace(board: Scoreboard, monkeypatch: pytest.MonkeyPatch) -> None:
