@@ -142,33 +142,33 @@ def test_the_last_success_stays_until_there_is_a_newer_one(board: Scoreboard) ->
 
 def test_what_runs_longest_in_any_worker_is_known_by_its_start(board: Scoreboard) -> None:
     """A time stays right while its worker is blocked; it goes when the call ends or is killed."""
-    first, second = board.workers
-    shown = list[float]()
-    began = time.time()
-    for slot in (first, second):
+
+    def oldest() -> float:
+        return take(board).series(OLDEST.name)[0].value
+
+    workers, began = board.workers, time.time()
+    for slot in workers:
         slot.take(admin=False)
-        monitor, instruments = AsyncMonitor(), slot.instruments()
-        TaskExport(monitor, instruments)
+    monitors, instruments = (AsyncMonitor(), AsyncMonitor()), [w.instruments() for w in workers]
+    for monitor, each in zip(monitors, instruments, strict=True):
+        TaskExport(monitor, each)
         run(monitor, "work", "completed")
-        instruments.flush()
-        shown.append(take(board).series(OLDEST.name)[0].value)
-        stuck, young = monitor.span("work"), monitor.span("work")
-        stuck.__enter__()
-        young.__enter__()
-        instruments.flush()
-        shown.append(take(board).series(OLDEST.name)[0].value)
-    none, of_first, still, of_both = shown
-    assert none == 0
-    assert of_first == still == of_both == pytest.approx(began, abs=60)
-    stuck.__exit__(None, None, None)
-    instruments.flush()
-    assert take(board).series(OLDEST.name)[0].value == of_first
-    bury(first)
-    of_second = take(board).series(OLDEST.name)[0].value
-    assert of_second > of_first
-    young.__exit__(None, None, None)
-    instruments.flush()
-    assert take(board).series(OLDEST.name)[0].value == 0
+        each.flush()
+        assert oldest() == 0
+    spans = [monitor.span("work") for monitor in (*monitors, monitors[1])]
+    for span in spans:
+        span.__enter__()
+    for each in reversed(instruments):
+        each.flush()
+    assert (of_first := oldest()) == pytest.approx(began, abs=60)
+    bury(workers[0])
+    assert (of_second := oldest()) > of_first
+    spans[1].__exit__(None, None, None)
+    instruments[1].flush()
+    assert oldest() > of_second
+    spans[2].__exit__(None, None, None)
+    instruments[1].flush()
+    assert oldest() == 0
 
 
 def test_the_oldest_of_names_without_a_place_is_that_of_all_of_them(board: Scoreboard) -> None:
