@@ -102,8 +102,13 @@ class Idempotency:
         # Done here: others with the key need not ask PostgreSQL meanwhile.
         self._doing: dict[tuple[str, str], asyncio.Event] = {}
 
-    async def once(self, key: Key, work: Work) -> Answer:
+    async def once(self, key: Key, work: Work, done: Callable[[Answer], object]) -> Answer:
         """Return what ``work`` answers, or answered when the key came first.
+
+        Args:
+            key: The client's name for it.
+            work: The work.
+            done: Called with the answer once it is kept, though nobody may wait for it any more.
 
         Raises:
             Problem: 422 when the key came with another request, 409 when the first one is not
@@ -115,7 +120,9 @@ class Idempotency:
             await self._wait_for_others(key, end)
             try:
                 with self._doing_it(key):
-                    return await self._database.write(CREATE, lambda each: _once(each, key, work))
+                    return await self._database.write(
+                        CREATE, lambda each: _once(each, key, work), done
+                    )
             except (_InProgressError, OutcomeUnknown) as error:
                 # What became of it is in the table, and asking again does no harm.
                 if asyncio.get_running_loop().time() > end:

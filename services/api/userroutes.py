@@ -76,12 +76,10 @@ class UserRoutes:
         key = idempotency.key_of(request)
         new = await self.new.read(request)
         if key is None:
-            answer = _created(await self._users.create(new))
+            answer = _created(await self._users.create(new, self._count))
         else:
             fingerprint = idempotency.fingerprint(b"POST /users", _encode(new))
             answer = await self._once(Key(request[OWNER], key, fingerprint), new)
-        if not answer.is_replay:
-            self._created.inc()
         response = _answer(answer.body[:-1], answer.etag, answer.status)
         response.headers["Location"] = answer.location
         if answer.is_replay:
@@ -114,13 +112,18 @@ class UserRoutes:
         user = await self._users.update(user_id, condition.versions(), new)
         return _answer(_encode(user), etag.of_version(user.version))
 
+    def _count(self, made: object) -> None:
+        """Count what was created, when it is: its client may have left before."""
+        if not (isinstance(made, Answer) and made.is_replay):
+            self._created.inc()
+
     async def _once(self, key: Key, new: NewUser) -> Answer:
         async def work(connection: Connection) -> Answer:
             return _created(await insert(connection, new))
 
         with self._users.monitor.span(CREATE):
             try:
-                return await self._keys.once(key, work)
+                return await self._keys.once(key, work, self._count)
             except ConstraintViolated as error:
                 raise translate(error) from error
 

@@ -4,6 +4,7 @@ Law of this file: one statement a read, or less; one transaction a write, which 
 it is about. Nothing reaches PostgreSQL that it would refuse to parse.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -88,14 +89,20 @@ class Users:
         rows = await self._database.fetch(FIND, _FIND, email, after)
         return Page([User(*row) for row in rows], None)
 
-    async def _create(self, new: NewUser) -> User:
+    async def _create(self, new: NewUser, done: Callable[[object], object]) -> User:
         """Add a user and return it.
+
+        Args:
+            new: The user.
+            done: Called once it is there, though nobody may wait for it any more.
 
         Raises:
             Problem: 409, the address is somebody else's.
         """
         try:
-            row: Any = await self._database.write_row(CREATE, _INSERT, new.name, new.email)
+            row: Any = await self._database.write_row(
+                CREATE, _INSERT, new.name, new.email, done=done
+            )
             return User(*row)
         except ConstraintViolated as error:
             raise translate(error) from error
