@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds for what takes a fraction of one on an idle machine."""
 
 T = TypeVar("T")

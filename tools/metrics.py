@@ -11,10 +11,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from prometheus_client.metrics_core import Metric
-
 from api.service import ApiService
-from bellbuoy.host.exposition import SnapshotCollector
+from bellbuoy.host.exposition import Exposition
 from bellbuoy.host.families import FAMILIES
 from bellbuoy.metrics import Family
 from bellbuoy.scoreboard import Scoreboard
@@ -45,9 +43,9 @@ def rendered() -> Iterator[str]:
     slot = board.workers[0]
     slot.take(admin=False)
     slot.pid = os.getpid()
-    for metric in SnapshotCollector("", HostSettings(), lambda: take(board)).collect():
-        suffix = "_total" if metric.type == "counter" else ""
-        yield row(metric.name + suffix, metric.type, seen(metric), sentence(metric.documentation))
+    for family, _ in Exposition("", HostSettings(), lambda: take(board)).families():
+        names = ", ".join(f"`{name}`" for name in family.label_names)
+        yield row(family.name, family.kind, names, sentence(family.help))
 
 
 def row(name: str, kind: str, labelled: str, meaning: str) -> str:
@@ -64,12 +62,6 @@ def labels(family: Family) -> str:
         parts.append(f"{names} (at most {family.names.capacity}, then `other`)")
     parts += [f"`{name}`: {', '.join(values)}" for name, values in family.labels.items()]
     return "; ".join(parts)
-
-
-def seen(metric: Metric) -> str:
-    """Return the names of a rendered family's labels."""
-    names = dict.fromkeys(name for sample in metric.samples for name in sample.labels)
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def sentence(text: str) -> str:

@@ -33,9 +33,13 @@ def reset(path: Path) -> str:
         for folder in (data.cluster, draft, data.password("any").parent):
             if folder.exists():
                 shutil.rmtree(folder)
-        token = (data.token, secret.draft_of(data.token))
+        tokens = [
+            each
+            for token in (data.token, data.admin_token)
+            for each in (token, secret.draft_of(token))
+        ]
         # The lock comes last: whoever waits for it sees that it is not the file any more.
-        for file in (*token, *path.glob(f"{data.log.name}*"), held):
+        for file in (*tokens, *path.glob(f"{data.log.name}*"), held):
             file.unlink(missing_ok=True)
     if any(path.iterdir()):
         return f"Removed the data in {path}; what else lies there stays."

@@ -8,6 +8,7 @@ from typing import TextIO
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from bellbuoy import logcontext
 from bellbuoy.flood import FloodGate
 
 
@@ -27,6 +28,7 @@ def configure(
     stream = stream or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        logcontext.add,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         _adder(fields),

@@ -18,13 +18,20 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 import structlog
 
 from bellbuoy.metrics import OTHER
+from bellbuoy.shown import message, name_of
 from bellbuoy.taskrecord import SHIFT, LastError, Outcome, TaskRecord, TaskStats
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_NAMES = 64
-"""Task names a monitor tells apart; later ones are counted together under ``other``."""
+"""Task names a monitor tells apart; later ones are counted together under ``other``.
+
+A name is cut to the :data:`~bellbuoy.names.VALUE_BYTES` bytes that all processes share of it.
+"""
+
+MAX_DROPPED = 10 * MAX_NAMES
+"""Names beyond the bound that are told apart to count them; more are not counted."""
 
 _log = structlog.get_logger("bellbuoy.monitor")
 
@@ -35,7 +42,8 @@ class MonitorStats:
 
     Args:
         tasks: The counts of each task name.
-        dropped_names: Names that came when :data:`MAX_NAMES` were known.
+        dropped_names: Names that came when :data:`MAX_NAMES` were known; counted up to ten times
+            as many.
     """
 
     tasks: Mapping[str, TaskStats]
@@ -54,7 +62,7 @@ class AsyncMonitor:
     def __init__(self) -> None:
         """Know no names yet."""
         self._records: dict[str, TaskRecord] = {}
-        self._dropped: set[str] = set()
+        self._dropped: set[int] = set()  # hashes: what is not shown need not be kept
         self._tasks: set[asyncio.Task[Any]] = set()
         self._counted_code: CodeType | None = None
         self._counts_itself = False
@@ -191,14 +199,14 @@ class AsyncMonitor:
     def record(self, name: str) -> TaskRecord:
         """Return the record of ``name``, or that of ``other`` when all places are taken."""
         record = self._records.get(name)
-        return self._new_record(_encodable(name)) if record is None else record
+        return self._new_record(name_of(name)) if record is None else record
 
     def failed(self, record: TaskRecord, work: object, error: BaseException) -> None:
         """Count ``work`` as ended by ``error``."""
         outcome = _outcome(error)
         shown = None
         if outcome != "cancelled":
-            shown = LastError(type(error).__name__, _message(error), time.time())
+            shown = LastError(type(error).__name__, message(error), time.time())
         record.fail(work, outcome, time.monotonic_ns(), shown)
 
     def _counted_task(
@@ -229,8 +237,8 @@ class AsyncMonitor:
 
     def _new_record(self, name: str) -> TaskRecord:
         if len(self._records) >= MAX_NAMES and name not in self._records and name != OTHER:
-            if len(self._dropped) < 10 * MAX_NAMES:
-                self._dropped.add(name)
+            if len(self._dropped) < MAX_DROPPED:
+                self._dropped.add(hash(name))
             name = OTHER
         return self._records.setdefault(name, TaskRecord(name))
 
@@ -280,16 +288,3 @@ def _outcome(error: BaseException) -> Outcome:
 def _title(code: object) -> str:
     """Return the qualified name; a partial or a compiled coroutine may have none of its own."""
     return getattr(code, "__qualname__", None) or type(code).__qualname__
-
-
-def _message(error: BaseException) -> str:
-    """Return what may be shown; an exception that cannot tell it must not go uncounted."""
-    try:
-        return _encodable(str(error)[:200])
-    except Exception as failure:  # noqa: BLE001 - whatever a foreign __str__ raises
-        return f"unprintable: {type(failure).__name__}"
-
-
-def _encodable(text: str) -> str:
-    """Replace lone surrogates, which neither JSON nor the exposition format can carry."""
-    return text.encode(errors="replace").decode()

@@ -17,6 +17,9 @@ ENTRY_BYTES = 160
 _SEPARATOR = "\x1f"
 _WORD = 8
 
+VALUE_BYTES = ENTRY_BYTES - _WORD
+"""Bytes for the label values of one entry, with one between two of them."""
+
 
 class Names:
     """One name table in memory.
@@ -57,7 +60,7 @@ class Names:
         encoded = _SEPARATOR.join(values).encode(errors="replace")
         # What every process will read; a lone surrogate, for one, comes back as "?".
         shown = tuple(encoded.decode().split(_SEPARATOR))
-        unfit = len(encoded) > ENTRY_BYTES - _WORD
+        unfit = len(encoded) > VALUE_BYTES
         if unfit or not len(shown) == len(values) == len(self.table.labels):
             return self.table.capacity
         index = self._find(shown)

@@ -143,6 +143,11 @@ class Slot:
         self._copies[version % 2][:] = memoryview(cells)
         self._version = float(version)
 
+    @property
+    def has_published(self) -> bool:
+        """Whether any process ever stored cells here; if none did, all are zero."""
+        return bool(self._version)
+
     def load(self) -> "array[float]":
         """Return the cells as last published.
 

@@ -3,16 +3,21 @@
 ``/metrics``, ``/tasks``, the probes and the tests read this and nothing else.
 """
 
-import itertools
+import functools
 import math
+import operator
 import time
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bellbuoy.lifecycle import State
-from bellbuoy.metrics import OTHER, Family, Layout
+from bellbuoy.metrics import Family, Layout, Merge, NameTable
 from bellbuoy.scoreboard import COLLECTOR, Scoreboard, Slot
+
+_Blocks = Sequence["array[float]"]
+_Names = Mapping[NameTable, Sequence[tuple[str, ...]]]
 
 _LIVE = frozenset({State.STARTING, State.READY, State.DRAINING})
 
@@ -46,12 +51,11 @@ class Process:
     collections: tuple[float, ...] = (0.0,) * len(COLLECTOR)
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(NamedTuple):
     """One series of a family: label values in the family's order, and its cells."""
 
     labels: tuple[str, ...]
-    cells: Sequence[float]
+    cells: tuple[float, ...]
 
     @property
     def value(self) -> float:
@@ -69,6 +73,7 @@ class Snapshot:
         stopping: Whether the supervisor was told to stop.
         processes: Every living process.
         families: Each family with its series.
+        at: The moment, by ``time.monotonic()``, which all processes share.
         withdrawn: Whether an operator took the container out of the traffic.
         own: The supervisor itself.
     """
@@ -78,6 +83,7 @@ class Snapshot:
     stopping: bool
     processes: tuple[Process, ...]
     families: tuple[tuple[Family, tuple[Series, ...]], ...]
+    at: float
     withdrawn: bool = False
     own: Process | None = None
 
@@ -99,24 +105,31 @@ class Snapshot:
 
 
 def take(board: Scoreboard) -> Snapshot:
-    """Read the scoreboard; costs about a microsecond a cell and disturbs nobody."""
+    """Read the scoreboard; what it costs depends on the series, and it disturbs nobody."""
     now = time.monotonic()
-    live = [slot.index for slot in board.workers if slot.state in _LIVE and not slot.admin]
     # Each slot is read once, so that its families agree with each other.
-    ever = [slot.load() for slot in board.slots]
-    alive = [ever[index] for index in live]
+    cells = {slot.index: slot.load() for slot in board.slots if slot.has_published}
+    ever = list(cells.values())
+    alive = [cells[slot.index] for slot in board.workers if _counts(slot) and slot.index in cells]
+    # The names after the cells, so that whatever was counted has its name.
+    names = {table.table: table.entries() for table in board.names}
     return Snapshot(
         supervisor=int(board.supervisor),
         supervisor_beat_age=max(0.0, now - board.beat),
         stopping=bool(board.stopping),
         processes=tuple(_process(slot, now) for slot in board.workers if slot.state != State.FREE),
         families=tuple(
-            (family, tuple(_series(board, family, alive if family.resets else ever)))
+            (family, tuple(_series(board.layout, family, names, alive if family.resets else ever)))
             for family in board.layout.families
         ),
+        at=now,
         withdrawn=board.commands.withdrawn,
         own=_process(board.own, now),
     )
+
+
+def _counts(slot: Slot) -> bool:
+    return slot.state in _LIVE and not slot.admin
 
 
 def _process(slot: Slot, now: float) -> Process:
@@ -134,40 +147,35 @@ def _process(slot: Slot, now: float) -> Process:
     )
 
 
-def _series(
-    board: Scoreboard, family: Family, blocks: "Sequence[array[float]]"
-) -> Iterator[Series]:
-    for entry, names in _entries(board, family):
-        for fixed, values in enumerate(family.fixed_values()):
-            cells = _merge(board.layout, family, entry, fixed, blocks)
-            if not _is_other(names) or any(cells):
-                yield Series(names + values, cells)
-
-
-def _is_other(names: tuple[str, ...]) -> bool:
-    return bool(names) and all(name == OTHER for name in names)
-
-
-def _entries(board: Scoreboard, family: Family) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _series(layout: Layout, family: Family, names: _Names, blocks: _Blocks) -> Iterator[Series]:
+    fixed = list(family.fixed_values())
+    cells = layout.cells(family)
     if family.names is None:
-        return iter([(0, ())])
-    *known, other = next(names for names in board.names if names.table == family.names).entries()
+        yield from map(Series, fixed, _merged(family, cells, blocks))
+        return
+    *known, other = names[family.names]
+    used = len(known) * family.fixed * family.width
+    labels = (entry + values for entry in known for values in fixed)
+    yield from map(Series, labels, _merged(family, cells[:used], blocks))
     # The cells of `other` are the last, however few entries there are before them.
-    return itertools.chain(enumerate(known), [(family.names.capacity, other)])
+    last = _merged(family, cells[-family.fixed * family.width :], blocks)
+    yield from (Series(other + values, each) for values, each in zip(fixed, last) if any(each))  # noqa: B905 - a family of no label value has no cells
 
 
-def _merge(
-    layout: Layout, family: Family, entry: int, fixed: int, blocks: "Sequence[array[float]]"
-) -> tuple[float, ...]:
-    start = layout.series(family, entry, fixed)
-    columns = zip(*(block[start : start + family.width] for block in blocks), strict=True)
-    if family.merge == "sum":
-        merged: tuple[float, ...] = tuple(map(sum, columns))
-    elif family.merge == "min":
-        merged = tuple(_least(column) for column in columns)
-    else:
-        merged = tuple(map(max, columns))
-    return merged or (0.0,) * family.width
+def _merged(family: Family, cells: range, blocks: _Blocks) -> Iterator[tuple[float, ...]]:
+    """Yield the cells of each series, those of all processes as one."""
+    parts = [block[cells.start : cells.stop] for block in blocks]
+    merged = iter(_merge(family.merge, parts) if parts else [0.0] * len(cells))
+    # One iterator, as often as a series has cells: zip takes so many in turn.
+    return zip(*[merged] * family.width, strict=True)
+
+
+def _merge(merge: Merge, parts: _Blocks) -> Iterable[float]:
+    if merge == "sum":
+        return functools.reduce(lambda total, part: map(operator.add, total, part), parts)
+    if merge == "min":
+        return map(_least, zip(*parts, strict=True))
+    return map(max, zip(*parts, strict=True))
 
 
 def _least(values: Iterable[float]) -> float:

@@ -1,8 +1,9 @@
 """What ``/tasks`` shows: AsyncMonitor's task names over all workers, and what runs longest."""
 
 import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -14,10 +15,18 @@ from bellbuoy.taskrecord import BUCKETS, LastError
 
 
 class WorkerText(msgspec.Struct, frozen=True):
-    """What a worker writes into its text block once a second."""
+    """What a worker writes into its text block once a second.
+
+    Args:
+        running: What runs longest, and how old it is at that moment.
+        errors: The newest failure of each task name.
+        at: That moment, by ``time.monotonic()``: a blocked worker writes nothing, but what it runs
+            grows older all the same.
+    """
 
     running: list[RunningTask]
     errors: dict[str, LastError]
+    at: float = msgspec.field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)
@@ -100,13 +109,17 @@ def view(snapshot: Snapshot, limit: int = 50) -> TaskView:
         if process.text
     }
     oldest = [
-        RunningInWorker(process.slot, process.pid, task)
+        RunningInWorker(process.slot, process.pid, _aged(task, snapshot.at - text.at))
         for process, text in texts.items()
         for task in text.running
     ]
     oldest.sort(key=lambda each: -each.task.age)
     workers = [_worker(process) for process in snapshot.traffic]
     return TaskView(_tasks(snapshot, list(texts.values())), oldest[:limit], workers)
+
+
+def _aged(task: RunningTask, seconds: float) -> RunningTask:
+    return replace(task, age=task.age + max(0.0, seconds))
 
 
 def _worker(process: Process) -> WorkerView:

@@ -1,6 +1,7 @@
 """The service as the host sees it."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ def test_a_missing_secret_stops_the_program(tmp_path: Path) -> None:
     settings = api_settings(tmp_path)
     (tmp_path / "password").write_text("")
     with pytest.raises(SettingsError, match="BUOY_DB_PASSWORD_FILE"):
+        ApiService(settings)
+
+
+def test_a_malformed_network_of_proxies_stops_the_program(tmp_path: Path) -> None:
+    """Before a worker starts, and by the variable's name."""
+    settings = replace(api_settings(tmp_path), trusted_proxies="10.0.0.0/8, x")
+    with pytest.raises(SettingsError, match="BUOY_TRUSTED_PROXIES"):
         ApiService(settings)
 
 

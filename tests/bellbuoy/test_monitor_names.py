@@ -1,7 +1,8 @@
 """However many names AsyncMonitor is given, it keeps a bounded number of them."""
 
 from bellbuoy.metrics import OTHER
-from bellbuoy.monitor import MAX_NAMES, AsyncMonitor
+from bellbuoy.monitor import MAX_DROPPED, MAX_NAMES, AsyncMonitor
+from bellbuoy.names import VALUE_BYTES
 from tests.bellbuoy.monitoring import monitor, of
 
 __all__ = ["monitor"]
@@ -34,7 +35,18 @@ def test_the_memory_of_dropped_names_is_bounded(monitor: AsyncMonitor) -> None:
     """A name in every request fills nothing."""
     for number in range(20 * MAX_NAMES):
         monitor.span(str(number))
-    assert monitor.get_stats().dropped_names == 10 * MAX_NAMES
+    assert monitor.get_stats().dropped_names == MAX_DROPPED
+
+
+def test_a_name_is_cut_to_what_all_processes_share(monitor: AsyncMonitor) -> None:
+    """A whole document for a name fills nothing; a character is not cut in two."""
+    for _ in range(2):
+        with monitor.span("ä" * 1_000_000):
+            pass
+    monitor.span("x" + "ä" * 1_000_000)
+    first, second = monitor.get_stats().tasks
+    assert (first, second) == ("ä" * (VALUE_BYTES // 2), "x" + "ä" * (VALUE_BYTES // 2 - 1))
+    assert of(monitor, first) == {"completed": 2}
 
 
 async def test_a_task_counted_as_other_keeps_its_name(monitor: AsyncMonitor) -> None:

@@ -1,6 +1,7 @@
 """Two thousand generations of workers leave no trace on the scoreboard but their counts."""
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 
@@ -38,11 +39,13 @@ def test_generations_leave_counts_and_nothing_else() -> None:
     live_and_die(board, 0)
     live_and_die(board, 1)
     size, series = os.fstat(board._file).st_size, count(board)
+    gc.collect()  # what earlier tests left must not go meanwhile
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(2, GENERATIONS):
         live_and_die(board, number)
     assert (os.fstat(board._file).st_size, count(board)) == (size, series)
-    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    # Fewer: the collector may close what an earlier test left behind.
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors
     task = view(take(board)).tasks["dive"]
     assert (task.started, task.running, task.outcomes["lost"]) == (GENERATIONS, 0, GENERATIONS)
     assert sum(slot.generation for slot in board.workers) == GENERATIONS

@@ -1,5 +1,7 @@
 """What /tasks shows, from a scoreboard with two workers."""
 
+import time
+
 import msgspec
 import pytest
 
@@ -72,6 +74,18 @@ def test_the_oldest_tasks_of_all_workers_come_first(board: Scoreboard) -> None:
         ("old", 1, 101),
         ("middle", 2, 102),
     ]
+
+
+def test_what_a_blocked_worker_runs_grows_older(board: Scoreboard) -> None:
+    """It has written nothing for a minute; that makes its work no younger than another's."""
+    blocked, well = board.workers[1:]
+    text = WorkerText([running("stuck", 0.1)], {}, at=time.monotonic() - 60)
+    assert blocked.text.write(msgspec.json.encode(text))
+    show(well, [running("fine", 30.0)], {})
+    stuck, fine = shown(board).oldest
+    assert (stuck.task.name, fine.task.name) == ("stuck", "fine")
+    assert stuck.task.age == pytest.approx(60.1, abs=5)
+    assert fine.task.age == pytest.approx(30, abs=5)
 
 
 def test_the_newest_error_of_all_workers_is_shown(board: Scoreboard) -> None:

@@ -109,6 +109,7 @@ def test_what_the_api_exports_is_complete_and_clean(served: Program) -> None:
     assert_complete(served, declared)
 
 
+@pytest.mark.timeout(600)
 def test_a_storm_of_names_adds_no_series(served: Program) -> None:
     """100,000 random paths, with every method, and thousands of methods that do not exist."""
     dice = random.Random(7)  # noqa: S311 - a test's

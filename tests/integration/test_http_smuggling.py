@@ -15,6 +15,7 @@ from aiohttp import web
 from bellbuoy.host.web.telemetry import REQUESTS
 from tests.api.serving import Served, served_app
 from tests.integration.hostile import SECOND, corpus
+from tests.waiting import PATIENCE
 
 pytestmark = [
     pytest.mark.slow,
@@ -94,7 +95,11 @@ async def exchange(socket: Path, data: bytes) -> bytes:
 
 async def sent(folder: Path) -> int:
     """Return how many requests HAProxy has sent to the server."""
-    lines = (await exchange(folder / "stats", b"show stat\n")).decode().splitlines()
+    answer = b""
+    async with asyncio.timeout(PATIENCE):
+        while not answer:  # a machine that is busy may leave no time for it
+            answer = await exchange(folder / "stats", b"show stat\n")
+    lines = answer.decode().splitlines()
     names = lines[0].removeprefix("# ").split(",")
     for line in lines[1:]:
         row = dict(zip(names, line.split(","), strict=False))

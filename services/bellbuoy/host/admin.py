@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from bellbuoy.host.controls import Controls
-from bellbuoy.host.exposition import SnapshotCollector, render
+from bellbuoy.host.exposition import Exposition
 from bellbuoy.host.guard import Guard, guarded
 from bellbuoy.host.probes import is_live, is_ready
 from bellbuoy.host.service import Server, Worker
@@ -46,7 +46,7 @@ class Admin:
         self._service = service
         self._watchdog = settings.watchdog_seconds
         self._board = board
-        self._collector = SnapshotCollector(service, settings, self._take)
+        self._exposition = Exposition(service, settings, self._take)
         self._controls = Controls(board.commands, settings.log_level)
         self._guard = Guard(filter(None, settings.admin_names.split(",")), _token(settings))
 
@@ -78,7 +78,7 @@ class Admin:
         return _probe(is_ready(self._take()), "ready", "not ready")
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        body, content_type = render(self._collector, request.headers.get(hdrs.ACCEPT, ""))
+        body, content_type = self._exposition.render(request.headers.get(hdrs.ACCEPT, ""))
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
 
     async def _tasks(self, _: web.Request) -> web.Response:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 
@@ -18,6 +19,9 @@ INTERVAL = 0.1
 
 SLOW = 1.0
 """Seconds between what need not be done in every sweep."""
+
+SHALLOW, FEW = 4, 4
+"""Frames of a stack and oldest tasks that stay when there is too much to show."""
 
 CALM = 0.5
 """Seconds between two beats of a process that counts nothing; a beat is fresh for two."""
@@ -87,7 +91,24 @@ class Pulse:
         running = oldest(self._monitor)
         tasks = self._monitor.get_stats().tasks.values()
         errors = {task.name: task.last_error for task in tasks if task.last_error}
-        while not self._slot.text.write(msgspec.json.encode(WorkerText(running, errors))):
-            # Too long for the block: the youngest tasks and half of the errors are left out.
-            running = running[: len(running) // 2]
-            errors = dict(list(errors.items())[: len(errors) // 2])
+        text = WorkerText(running, errors)
+        while not self._slot.text.write(msgspec.json.encode(text)):
+            text = shorter(text)
+
+
+def shorter(text: WorkerText) -> WorkerText:
+    """Return half of what is missed least: deep stacks, then young tasks, then old errors.
+
+    What fails is what somebody looks for, so errors go last, and the newest of them never
+    before the last task.
+    """
+    running, errors = text.running, text.errors
+    deepest = max((len(task.stack) for task in running), default=0)
+    if deepest > SHALLOW:
+        running = [replace(task, stack=task.stack[: deepest // 2]) for task in running]
+    elif len(running) > FEW or len(errors) <= 1:
+        running = running[: len(running) // 2]
+    else:
+        newest = sorted(errors, key=lambda name: -errors[name].at)[: len(errors) // 2]
+        errors = {name: errors[name] for name in newest}
+    return WorkerText(running, errors, text.at)

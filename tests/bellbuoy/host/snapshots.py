@@ -30,4 +30,5 @@ def snapshot(
         stopping=stopping,
         processes=processes,
         families=(),
+        at=0.0,
     )

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 import bellbuoy
-from bellbuoy.host.exposition import SnapshotCollector, render
+from bellbuoy.host.exposition import Exposition
 from bellbuoy.lifecycle import State
 from bellbuoy.metrics import counter, gauge, histogram
 from bellbuoy.scoreboard import Scoreboard
@@ -56,8 +56,7 @@ Families = dict[str, Metric]
 
 def scrape(board: Scoreboard, accept: str = "") -> Families:
     """Render and parse; the content type must fit."""
-    collector = SnapshotCollector("lighthouse", SETTINGS, lambda: take(board))
-    body, content_type = render(collector, accept)
+    body, content_type = Exposition("lighthouse", SETTINGS, lambda: take(board)).render(accept)
     is_openmetrics = content_type.startswith("application/openmetrics-text")
     assert is_openmetrics == ("openmetrics" in accept)
     parse: Callable[[str], object] = parse_openmetrics if is_openmetrics else parse_text
@@ -134,6 +133,31 @@ def test_it_counts_traffic_workers_by_state(board: Scoreboard) -> None:
         ("draining",): 1,
         ("stopped",): 0,
     }
+
+
+@pytest.mark.parametrize("scheme", ["underscores", "allow-utf-8", "dots", "values"])
+@pytest.mark.parametrize("media", [OPENMETRICS, "text/plain; version=1.0.0"])
+def test_the_escaping_it_names_is_the_one_it_used(
+    board: Scoreboard, media: str, scheme: str
+) -> None:
+    """Names stand as they are, which is what two schemes want; who asks for others is told."""
+    exposition = Exposition("lighthouse", SETTINGS, lambda: take(board))
+    body, content_type = exposition.render(f"{media}; escaping={scheme}")
+    kept = scheme if scheme in {"underscores", "allow-utf-8"} else "underscores"
+    assert content_type.endswith(f"escaping={kept}")
+    assert b'\nbuoys_total{colour="red"} 6.0\n' in body
+
+
+def test_two_scrapes_tell_two_moments(board: Scoreboard) -> None:
+    """What is remembered of the first is not told again."""
+    exposition = Exposition("lighthouse", SETTINGS, lambda: take(board))
+    before, _ = exposition.render("")
+    assert b'\nbuoys_total{colour="red"} 6.0\n' in before
+    instruments = board.workers[1].instruments()
+    instruments.counter(FLOATS, colour="red").inc()
+    instruments.flush()
+    after, _ = exposition.render("")
+    assert b'\nbuoys_total{colour="red"} 7.0\n' in after
 
 
 def test_a_process_that_is_gone_does_not_spoil_the_scrape(board: Scoreboard) -> None:

@@ -1,13 +1,17 @@
 """Every process of a container has its own numbers, under the names that everybody knows."""
 
 import gc
+import math
 import os
+from pathlib import Path
 
 import psutil
 import pytest
-from prometheus_client import Metric
+from prometheus_client import Metric, PlatformCollector, ProcessCollector
+from prometheus_client.parser import text_string_to_metric_families
 
-from bellbuoy.host.processmetrics import process_metrics
+from bellbuoy.host.processmetrics import MOST_FILES, ProcessMetrics, open_files
+from bellbuoy.host.textformat import TextFormat
 from bellbuoy.host.vitals import show_collector
 from bellbuoy.lifecycle import State
 from bellbuoy.scoreboard import Scoreboard
@@ -30,7 +34,8 @@ def board() -> Scoreboard:
 
 def scrape(board: Scoreboard) -> dict[str, Metric]:
     """Return the families by name."""
-    return {metric.name: metric for metric in process_metrics(take(board))}
+    text = TextFormat(openmetrics=False).write(ProcessMetrics().families(take(board))).decode()
+    return {metric.name: metric for metric in text_string_to_metric_families(text)}
 
 
 def by_process(metric: Metric) -> dict[str, float]:
@@ -59,7 +64,10 @@ def test_each_process_tells_what_its_own_collector_did(board: Scoreboard) -> Non
     gc.collect()
     show_collector(board.workers[1])
     collections = scrape(board)["python_gc_collections"]
-    told = {tuple(sample.labels.values()): sample.value for sample in collections.samples}
+    told = {
+        (sample.labels["process"], sample.labels["generation"]): sample.value
+        for sample in collections.samples
+    }
     assert len(told) == len(EVERYBODY) * 3
     assert told["worker-1", "2"] >= 1
     assert told["admin", "2"] == told["supervisor", "2"] == 0
@@ -84,3 +92,31 @@ def test_it_says_which_python_runs(board: Scoreboard) -> None:
     """It is the same for all processes."""
     (sample,) = scrape(board)["python_info"].samples
     assert sample.labels["implementation"] == "CPython"
+
+
+def test_the_families_are_those_of_prometheus_client(board: Scoreboard) -> None:
+    """Name, type and help, which every dashboard knows."""
+    families = scrape(board)
+    for collector in (PlatformCollector(registry=None), ProcessCollector(registry=None)):
+        for theirs in collector.collect():
+            ours = families[theirs.name]
+            assert (ours.type, ours.documentation) == (theirs.type, theirs.documentation)
+    (python,) = PlatformCollector(registry=None).collect()
+    assert families["python_info"].samples[0].labels == python.samples[0].labels
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_open_files_are_counted_on_old_and_new_kernels(tmp_path: Path, size: int) -> None:
+    """By the folder's size where the kernel tells it, else one by one."""
+    folder = tmp_path / "fd"
+    folder.mkdir()
+    for name in "012":
+        (folder / name).touch()
+    sized = os.stat_result((0, 0, 0, 0, 0, 0, size, 0, 0, 0))
+    assert open_files(str(folder), lambda _: sized) == 3
+
+
+def test_no_limit_on_files_is_written_as_such(board: Scoreboard) -> None:
+    """It is a number too."""
+    families = dict(ProcessMetrics(most=lambda _: -1).families(take(board)))
+    assert {series.value for series in families[MOST_FILES]} == {math.inf}

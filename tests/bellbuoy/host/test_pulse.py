@@ -8,12 +8,13 @@ import pytest
 
 from bellbuoy.host import pulse as module
 from bellbuoy.host.families import FAMILIES
-from bellbuoy.host.pulse import Pulse
+from bellbuoy.host.pulse import FEW, SHALLOW, Pulse, shorter
 from bellbuoy.host.vitals import Vitals
 from bellbuoy.inspector import RunningTask
 from bellbuoy.instruments import Instruments
 from bellbuoy.monitor import AsyncMonitor
 from bellbuoy.scoreboard import Scoreboard, Slot
+from bellbuoy.taskrecord import LastError
 from bellbuoy.taskview import WorkerText
 from tests.waiting import soon
 
@@ -120,3 +121,47 @@ async def test_what_is_too_long_to_show_is_cut(monkeypatch: pytest.MonkeyPatch) 
     shown = [task.name for task in bench.text.running]
     assert 0 < len(shown) < 64
     assert shown == [str(number) for number in range(len(shown))]
+
+
+def test_deep_stacks_go_before_tasks_and_old_errors_last() -> None:
+    """And of the errors the newest stays to the end."""
+    deep = [RunningTask(f"{number}", 64.0 - number, ("x",) * 20) for number in range(64)]
+    failed = {f"{at}": LastError("ValueError", "no", float(at)) for at in range(64)}
+    texts = [WorkerText(deep, failed)]
+    while texts[-1].running or len(texts[-1].errors) > 1:
+        texts.append(shorter(texts[-1]))
+    stacks, tasks, errors = (
+        [text.running and len(text.running[0].stack) for text in texts],
+        [len(text.running) for text in texts],
+        [len(text.errors) for text in texts],
+    )
+    assert [depth or 0 for depth in stacks[:4]] == [20, 10, 5, 2]
+    assert max(len(task.stack) for text in texts[3:] for task in text.running) <= SHALLOW
+    assert tasks[3] == 64
+    assert errors[: tasks.index(FEW) + 1] == [64] * (tasks.index(FEW) + 1)
+    assert [task.name for task in texts[tasks.index(FEW)].running] == ["0", "1", "2", "3"]
+    assert list(texts[errors.index(2)].errors) == ["63", "62"]
+    assert list(texts[-1].errors) == ["63"]
+    assert {text.at for text in texts} == {texts[0].at}
+
+
+async def test_the_newest_errors_are_shown_however_deep_the_tasks_are() -> None:
+    """Twenty deep stacks fill the block; a failure is told all the same."""
+    bench = Bench()
+    for number in range(60):
+        failure = ValueError(f"{number} " + "x" * 200)
+        with pytest.raises(ValueError, match="x"), bench.monitor.span(f"{number} " + "y" * 140):
+            raise failure
+
+    async def dive(depth: int) -> None:
+        await (dive(depth - 1) if depth else asyncio.Event().wait())
+
+    tasks = [bench.monitor.create_task(dive(30), name="dive") for _ in range(40)]
+    await asyncio.sleep(0)
+    await bench.until(11)
+    bench.pulse.stop()
+    assert "59 " + "y" * 140 in bench.text.errors
+    assert bench.text.running
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

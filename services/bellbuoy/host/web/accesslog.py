@@ -4,7 +4,6 @@ Law of this file: no path, no query, no address: nothing that a client wrote sta
 request id and a trace id, which are well-formed.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,7 +53,6 @@ class AccessLog:
         self._left = self._every
         self._limiter = RateLimiter(LINES, BURST, keys=1, clock=clock)
         self._suppressed = 0
-        self._worker = os.getpid()
 
     def event(self, status: int, seconds: float) -> str | None:
         """Return what a request's line is called, or ``None`` if it has none.
@@ -86,7 +84,6 @@ class AccessLog:
             seconds=round(answered.seconds, 6),
             request_bytes=request.content_length or 0,
             response_bytes=answered.sent,
-            worker=self._worker,
             **({"trace_id": known.trace_id, "parent_id": known.parent_id} if known else {}),
             **({"suppressed": suppressed} if suppressed else {}),
         )

@@ -3,10 +3,11 @@
 import itertools
 import re
 import secrets
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from aiohttp import web
-from multidict import istr
+from multidict import CIMultiDictProxy, istr
 
 REQUEST_ID = istr("X-Request-Id")
 
@@ -50,7 +51,17 @@ class Identities:
 
 def trace(request: web.BaseRequest) -> Trace | None:
     """Return the trace that the client says the request belongs to; malformed is none."""
-    fields = request.headers.getall("traceparent", ())
+    return _trace(request.headers)
+
+
+def told(request_id: str, headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
+    """Return the fields by which a log line is found from a request's answer, or its trace."""
+    known = _trace(headers)
+    return {"request_id": request_id} | ({"trace_id": known.trace_id} if known else {})
+
+
+def _trace(headers: CIMultiDictProxy[str]) -> Trace | None:
+    fields = headers.getall("traceparent", ())
     match = _TRACEPARENT.fullmatch(fields[0]) if len(fields) == 1 else None
     if match is None or (match[1] == "00" and match[4]):
         return None

@@ -14,12 +14,13 @@ import structlog
 from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD
 
+from bellbuoy import logcontext
 from bellbuoy.errors import Overloaded
 from bellbuoy.host.web.accesslog import SLOW, AccessLog, Answered
 from bellbuoy.host.web.admission import METHODS, Inadmissible, admit, is_last
 from bellbuoy.host.web.answer import end, say_goodbye, sign
 from bellbuoy.host.web.bulkhead import Bulkhead, Handler
-from bellbuoy.host.web.identity import Identities, trace
+from bellbuoy.host.web.identity import Identities, told, trace
 from bellbuoy.host.web.problem import Problem, translate
 from bellbuoy.host.web.shortcuts import Shortcuts
 from bellbuoy.host.web.telemetry import NO_ROUTE, HttpMetrics, template
@@ -75,6 +76,7 @@ class Middleware:
         task: Any = asyncio.current_task()  # there is one: it runs this
         protocol: Any = request.protocol  # of a class of ours; a cast costs more than the rest
         request_id = self.identities.identify(request)
+        logcontext.current.set((told, request_id, request.headers))
         start = self._traffic.enter(task)
         protocol.serving = task
         try:

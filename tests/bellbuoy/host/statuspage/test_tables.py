@@ -4,6 +4,7 @@ import os
 import time
 
 import msgspec
+import pytest
 
 from bellbuoy.database.measures import REFUSED
 from bellbuoy.host.families import REJECTED
@@ -69,7 +70,8 @@ def test_tasks_that_wait_in_one_place_are_one_row() -> None:
         text = [RunningTask("fetch", age, ("fetch (a.py:1)",)) for age in ages]
         slot.text.write(msgspec.json.encode(WorkerText(text, {})))
     (row,) = running(view(stage.interval().after))
-    assert (row.count, row.age, row.worker) == (3, 9.0, stage.workers[1].index)
+    assert (row.count, row.worker) == (3, stage.workers[1].index)
+    assert row.age == pytest.approx(9, abs=1)
     assert row.stack == ("fetch (a.py:1)",)
 
 

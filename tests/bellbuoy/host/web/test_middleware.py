@@ -1,15 +1,25 @@
 """What surrounds every request."""
 
 import asyncio
+import io
 
 import pytest
 import structlog.testing
 from aiohttp import web
 
+from bellbuoy import logs
+from bellbuoy.database import writes
+from bellbuoy.database.measures import WRITES_REFUSED
 from bellbuoy.errors import DatabaseUnavailable
 from bellbuoy.host.web import accesslog
 from bellbuoy.host.web.traffic import Traffic
+from bellbuoy.instruments import Instruments
+from bellbuoy.metrics import Layout
+from bellbuoy.monitor import AsyncMonitor
 from tests.api.serving import served_app
+from tests.bellbuoy.test_logs import events, restored
+
+__all__ = ["restored"]
 
 
 async def respond(request: web.Request) -> web.Response:
@@ -56,6 +66,34 @@ async def test_every_answer_has_the_id_and_is_counted() -> None:
     assert reply.headers["server"] == "bellbuoy"
     assert missing.headers["x-request-id"] == missing.content["request_id"]
     assert (wrong.status, wrong.headers["allow"]) == (405, "POST")
+
+
+async def test_whatever_is_logged_while_a_request_is_handled_carries_its_id() -> None:
+    """A write that its client does not wait for, too; and each request its own."""
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    database = writes.Writes(
+        AsyncMonitor(), 9, Instruments(Layout((WRITES_REFUSED,))).counter(WRITES_REFUSED)
+    )
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        structlog.get_logger("bellbuoy.database").warning("written")
+
+    async def write(_: web.Request) -> web.Response:
+        await database.run("test", work)
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_get("/", write)
+    stream = io.StringIO()
+    logs.configure("info", stream)
+    async with served_app(application) as served, served.client() as client:
+        traced = {"X-Request-Id": "first", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+        await client.ask("/", headers=traced)
+        await client.ask("/", headers={"X-Request-Id": "second"})
+    first, second = [event for event in events(stream) if event["message"] == "written"]
+    assert (first["request_id"], first["trace_id"]) == ("first", trace)
+    assert (second["request_id"], "trace_id" in second) == ("second", False)
 
 
 async def test_a_redirection_is_no_problem() -> None:
