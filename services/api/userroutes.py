@@ -88,28 +88,28 @@ class UserRoutes:
 
     async def replace(self, request: web.Request) -> web.Response:
         """Give a user new contents."""
-        user_id, condition = parse_id(request.match_info["id"]), etag.required(request)
-        return await self._update(user_id, condition, await self.new.read(request))
+        user_id, versions = parse_id(request.match_info["id"]), etag.required(request)
+        return await self._update(user_id, versions, await self.new.read(request))
 
     async def patch(self, request: web.Request) -> web.Response:
         """Change part of a user."""
-        user_id, condition = parse_id(request.match_info["id"]), etag.required(request)
-        return await self._update(user_id, condition, await self.merge_patch.read(request))
+        user_id, versions = parse_id(request.match_info["id"]), etag.required(request)
+        return await self._update(user_id, versions, await self.merge_patch.read(request))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Remove a user."""
-        user_id, condition = parse_id(request.match_info["id"]), etag.required(request)
+        user_id, versions = parse_id(request.match_info["id"]), etag.required(request)
         if user_id is None:
             raise nobody()
-        await self._users.delete(user_id, condition.versions())
+        await self._users.delete(user_id, versions)
         return web.Response(status=204)
 
     async def _update(
-        self, user_id: int | None, condition: etag.Condition, new: NewUser | UserPatch
+        self, user_id: int | None, versions: etag.Versions, new: NewUser | UserPatch
     ) -> web.Response:
         if user_id is None:
             raise nobody()
-        user = await self._users.update(user_id, condition.versions(), new)
+        user = await self._users.update(user_id, versions, new)
         return _answer(_encode(user), etag.of_version(user.version))
 
     def _count(self, made: object) -> None:

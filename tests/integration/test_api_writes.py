@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from api.userroutes import CREATED
-from bellbuoy.database import Connection, direct
+from bellbuoy.database import direct
 from onebox import roles
 from tests.api.serving import AUTHORIZED, READER, Reply, Served
 from tests.bellbuoy.database.pools import settings_for
@@ -59,6 +60,27 @@ async def test_a_user_is_created_and_found_where_it_was_said(
     assert by_email.content == {"users": [reply.content], "next": None}
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_a_version_that_is_not_meant_is_left_alone(
+    tmp_path: Path, database: Database, method: str
+) -> None:
+    """RFC 9110, 13.1.2: 412 when If-None-Match matches, compared weakly; otherwise it is done."""
+    async with api(tmp_path, database) as served:
+        conditions = ('"1"', 'W/"1"', '"5", "1"', "*", '"2"')
+        replies = [
+            await write(
+                served, method, "/users/2", ADA, {"If-Match": "*", "If-None-Match": condition}
+            )
+            for condition in conditions
+        ]
+        nobody = await write(
+            served, method, "/users/999999", ADA, {"If-Match": "*", "If-None-Match": "*"}
+        )
+    assert [reply.status for reply in replies[:4]] == [412] * 4
+    assert replies[4].status == (204 if method == "DELETE" else 200)
+    assert nobody.status == 404
+
+
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "left"}])
 async def test_a_user_is_counted_though_its_client_has_left(
     tmp_path: Path, database: Database, key: Mapping[str, str]
@@ -81,7 +103,7 @@ async def test_a_user_is_counted_though_its_client_has_left(
     assert again.status == (201 if key else 409)
 
 
-async def is_waited_for(connection: Connection) -> bool:
+async def is_waited_for(connection: asyncpg.Connection) -> bool:
     """Return whether somebody waits for a lock of this connection."""
     found = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND "
