@@ -1,11 +1,12 @@
 """Users: reading and writing them in PostgreSQL.
 
 Law of this file: one statement a read, or less; one transaction a write, which says what versions
-it is about. Nothing reaches PostgreSQL that it would refuse to parse.
+it is about. Whatever asks PostgreSQL has a turn, and nothing else has. Nothing reaches PostgreSQL
+that it would refuse to parse.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
 from msgspec import UnsetType
@@ -15,7 +16,11 @@ from api.user import NewUser, Page, User, UserPatch
 from bellbuoy.database import Connection, DatabasePool
 from bellbuoy.errors import ConstraintViolated
 from bellbuoy.host.web import Problem
+from bellbuoy.limiter import ConcurrencyLimiter
 from bellbuoy.monitor import AsyncMonitor
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 GET: Final = "users.get"
 LIST: Final = "users.list"
@@ -56,19 +61,22 @@ class Users:
     Args:
         database: Where they are.
         monitor: Where the work is tracked.
+        limiter: Who may ask PostgreSQL now; every method raises :class:`Overloaded` without a turn.
     """
 
-    def __init__(self, database: DatabasePool, monitor: AsyncMonitor) -> None:
+    def __init__(
+        self, database: DatabasePool, monitor: AsyncMonitor, limiter: ConcurrencyLimiter
+    ) -> None:
         """Ask nothing yet."""
         self._database = database
         self._batcher = database.batcher(GET, _GET)
         self.monitor = monitor
-        self.get = monitor.track_task(GET)(self._get)
-        self.list = monitor.track_task(LIST)(self._list)
-        self.find = monitor.track_task(FIND)(self._find)
-        self.create = monitor.track_task(CREATE)(self._create)
-        self.update = monitor.track_task(UPDATE)(self._update)
-        self.delete = monitor.track_task(DELETE)(self._delete)
+        self.get = _in_turn(limiter, monitor.track_task(GET)(self._get))
+        self.list = _in_turn(limiter, monitor.track_task(LIST)(self._list))
+        self.find = _in_turn(limiter, monitor.track_task(FIND)(self._find))
+        self.create = _in_turn(limiter, monitor.track_task(CREATE)(self._create))
+        self.update = _in_turn(limiter, monitor.track_task(UPDATE)(self._update))
+        self.delete = _in_turn(limiter, monitor.track_task(DELETE)(self._delete))
 
     async def _get(self, user_id: int) -> User | None:
         """Return a user, or ``None`` if there is none with this id.
@@ -155,6 +163,21 @@ def translate(error: ConstraintViolated) -> Exception:
     if error.constraint == EMAIL_KEY:
         return Problem(409, "Another user has this e-mail address.")
     return error
+
+
+def _in_turn(
+    limiter: ConcurrencyLimiter, work: Callable[P, Awaitable[R]]
+) -> Callable[P, Awaitable[R]]:
+    """Return ``work`` for whoever has a turn.
+
+    The wait for it is no part of what is tracked, and what fails before PostgreSQL is asked takes
+    none: so a turn's length says how long PostgreSQL takes.
+    """
+
+    def held(*args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        return limiter.execute(lambda: work(*args, **kwargs))
+
+    return held
 
 
 def nobody() -> Problem:

@@ -11,6 +11,8 @@ from structlog.types import EventDict, Processor, WrappedLogger
 from bellbuoy import logcontext
 from bellbuoy.flood import FloodGate
 
+_log = structlog.get_logger("bellbuoy.logs")
+
 
 def configure(
     level: str, stream: TextIO | None = None, gate: FloodGate | None = None, **fields: object
@@ -70,6 +72,18 @@ def configure(
 def set_level(level: str) -> None:
     """Log from ``level`` on, from now on."""
     logging.getLogger().setLevel(level.upper())
+
+
+def flush(*, last: bool = False) -> None:
+    """Write how many events of floods that are over were not written; of all if it is the ``last``.
+
+    Call it once a second; an event that comes again says it itself.
+    """
+    for handler in logging.getLogger().handlers:
+        for gate in handler.filters:
+            if isinstance(gate, FloodGate):
+                for logger, event, suppressed in gate.left(last=last):
+                    _log.warning("events left out", of=event, by=logger, suppressed=suppressed)
 
 
 def _adder(fields: Mapping[str, object]) -> Processor:

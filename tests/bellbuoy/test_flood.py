@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from bellbuoy import logs
-from bellbuoy.flood import KINDS, OURS, FloodGate
+from bellbuoy.flood import GRACE, KINDS, OURS, FloodGate
 from tests.bellbuoy.test_logs import events, restored
 
 __all__ = ["restored"]
@@ -90,6 +90,44 @@ def test_what_asyncpg_says_of_an_outage_is_one_line_a_minute(
     assert [event.get("suppressed_before") for event in told] == [None, 599, 599]
     assert told[0]["message"] == "Failed to restore (ConnectionRefusedError)"
     assert all("exception" not in event for event in told)
+
+
+def test_the_end_of_a_flood_is_told_though_nothing_comes_after_it(
+    stream: io.StringIO, time: Time
+) -> None:
+    """Once, and only when the flood is over."""
+    log = logging.getLogger("asyncpg.pool")
+    for _ in range(100):
+        log.warning("Failed to restore")
+    time.now = 60.0
+    logs.flush()
+    assert len(events(stream)) == 1
+    time.now = 60.0 + GRACE
+    for _ in range(3):
+        logs.flush()
+    _, told = events(stream)
+    assert (told["message"], told["suppressed"]) == ("events left out", 99)
+    assert (told["of"], told["by"]) == ("Failed to restore", "asyncpg.pool")
+    log.warning("Failed to restore")
+    assert "suppressed_before" not in events(stream)[-1]
+
+
+def test_a_flood_that_goes_on_is_told_by_itself_alone(stream: io.StringIO, time: Time) -> None:
+    """One line a minute stays one, however often somebody asks."""
+    log = logging.getLogger("asyncpg.pool")
+    for tick in range(1210):
+        time.now = tick / 10
+        log.warning("Failed to restore")
+        logs.flush()
+    assert [event.get("suppressed_before") for event in events(stream)] == [None, 599, 599]
+
+
+def test_whoever_ends_tells_all_that_is_left(stream: io.StringIO) -> None:
+    """The flood may have outlived it."""
+    for _ in range(OURS.most + 7):
+        structlog.get_logger("test").warning("it sinks")
+    logs.flush(last=True)
+    assert events(stream)[-1]["suppressed"] == 7
 
 
 def test_kinds_are_bounded(time: Time) -> None:

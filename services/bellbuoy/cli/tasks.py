@@ -10,15 +10,17 @@ It asks admin ports (``/tasks``) and no worker, so it answers while all of them 
 """
 
 import argparse
+import http.client
 import math
+import socket
 import sys
+import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 TIMEOUT = 2.0
-"""Seconds for an answer; an admin process that needs longer is not well."""
+"""Seconds for a whole answer; an admin process that needs longer is not well."""
 
 LARGEST = 4 * 1024 * 1024
 """Bytes of an answer that are read; 64 names and 50 running tasks take a hundredth of it."""
@@ -120,27 +122,86 @@ def _render(before: Reading | None, now: Reading) -> "RenderableType":
 
 
 def read(url: str) -> Reading:
-    """Ask one admin port; what goes wrong is part of the reading."""
+    """Ask one admin port; what goes wrong is part of the reading, in one line."""
+    view, problem = None, ""
     try:
-        with urllib.request.urlopen(f"{url}/tasks", timeout=TIMEOUT) as answer:  # noqa: S310 - checked
-            body = answer.read(LARGEST)
-        view = msgspec.json.decode(body, type=TaskView)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return Reading(url, time.monotonic(), None, f"answers {error.code} {error.reason}")
+        view = msgspec.json.decode(_fetch(f"{url}/tasks"), type=TaskView)
+    except _Refused as refused:
+        problem = f"answers {_line(refused)}"
     except msgspec.DecodeError:
-        return Reading(url, time.monotonic(), None, "answers, but is no admin port of ours")
-    except OSError as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        return Reading(url, time.monotonic(), None, f"no answer: {reason}")
-    return Reading(url, time.monotonic(), view)
+        problem = "answers, but is no admin port of ours"
+    except (OSError, UnicodeError) as error:  # the latter: a name that cannot be one
+        problem = f"no answer: {_line(error)}"
+    except http.client.HTTPException as error:
+        problem = f"answers, but not as HTTP has it: {_line(error)}"
+    return Reading(url, time.monotonic(), view, problem)
+
+
+class _Refused(Exception):
+    """An answer that is none."""
+
+
+def _fetch(url: str) -> bytes:
+    """Return what ``url`` answers, without any proxy: an admin port is meant as it is written.
+
+    Raises:
+        TimeoutError: It took longer than :data:`TIMEOUT`, at once or drop by drop.
+    """
+    parts = urllib.parse.urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    end = time.monotonic() + TIMEOUT
+    with closing(kind(cast("str", parts.hostname), parts.port, timeout=TIMEOUT)) as connection:
+        connection.connect()
+        # A socket's timeout is one for each read, and a drop a second would be in time for ever.
+        cut = threading.Timer(TIMEOUT, _cut, (connection.sock,))
+        cut.start()
+        try:
+            body, error = _ask(connection, parts.path), None
+        except (OSError, http.client.HTTPException) as broken:
+            body, error = b"", broken
+        finally:
+            cut.cancel()
+    # What was cut off may look like the end.
+    if time.monotonic() >= end:
+        raise TimeoutError(f"none within {TIMEOUT:g} s") from error
+    if error:
+        raise error
+    return body
+
+
+def _ask(connection: http.client.HTTPConnection, path: str) -> bytes:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    if answer.status != http.client.OK:
+        raise _Refused(f"{answer.status} {answer.reason}")
+    body = answer.read(LARGEST)
+    if answer.length:
+        raise http.client.IncompleteRead(body)
+    return body
+
+
+def _cut(connected: socket.socket) -> None:
+    # The plain socket's, also below TLS: it ends the other thread's read.
+    with suppress(OSError):  # it has just been closed
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+
+def _line(reason: object) -> str:
+    return " ".join(str(reason).split())[:200] or type(reason).__name__
 
 
 def _checked(url: str) -> str:
     parts = urllib.parse.urlsplit(url if "//" in url else f"http://{url}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_port(parts):
         raise SettingsError([f"--url {url}: an address such as http://127.0.0.1:9080"])
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/tasks')}"
+
+
+def _has_port(parts: urllib.parse.SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _console(environ: Mapping[str, str]) -> "Console":

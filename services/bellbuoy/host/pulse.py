@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
+from bellbuoy import logs
 from bellbuoy.host.vitals import Vitals
 from bellbuoy.inspector import oldest
 from bellbuoy.instruments import Instruments
@@ -72,6 +73,7 @@ class Pulse:
         """Publish once more, and beat no more."""
         self._timer.cancel()
         self._instruments.flush()
+        logs.flush(last=True)
 
     def _beat(self) -> None:
         now = self._slot.beat = time.monotonic()
@@ -81,6 +83,7 @@ class Pulse:
             self._notify()
             self._vitals.each_second()
             self._show()
+            logs.flush()
             if os.getppid() != self._supervisor:
                 self._orphaned()
         self._count += 1

@@ -2,10 +2,12 @@
 
 import http.server
 import socket
+import socketserver
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 import pytest
@@ -92,6 +94,83 @@ def test_what_is_no_admin_port_is_told(
     assert problem in capsys.readouterr().err
 
 
+@contextmanager
+def saying(*pieces: bytes, again: bytes = b"") -> Iterator[str]:
+    """Say this to whoever comes, and ``again`` every hundredth of a second; yield the URL."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            with suppress(OSError):
+                self.request.sendall(b"".join(pieces))
+                while again and not over.wait(0.01):
+                    self.request.sendall(again)
+
+    over = threading.Event()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            over.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "said, problem",
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "answers, but not as HTTP has it: SSH-2.0-OpenSSH_9.2"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", "answers, but not as HTTP has it"),
+        (b"", "no answer: Remote end closed connection without response"),
+        (b"HTTP/1.1 301 Moved\r\n\r\n", "answers 301 Moved"),
+    ],
+    ids=["ssh", "half", "nothing", "a redirection"],
+)
+def test_what_speaks_no_http_is_told_in_a_line(said: bytes, problem: str) -> None:
+    """A wrong port is an everyday mistake, and no reason for a traceback."""
+    with saying(said) as url:
+        reading = tasks.read(url)
+    assert reading.view is None
+    assert reading.problem.startswith(problem)
+    assert "\n" not in reading.problem
+
+
+@pytest.mark.parametrize(
+    "begin, drop",
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+    ],
+    ids=["its head", "its body"],
+)
+def test_an_answer_that_comes_in_drops_is_not_waited_for(
+    begin: bytes, drop: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one deadline for all of it, and not one for each drop."""
+    monkeypatch.setattr(tasks, "TIMEOUT", 0.3)
+    with saying(begin, again=drop) as url:
+        began = time.monotonic()
+        reading = tasks.read(url)
+        assert time.monotonic() - began < 20
+    assert reading.problem == "no answer: none within 0.3 s"
+
+
+def test_no_proxy_is_asked(nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment says: the answer would be somebody else's."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, nobody)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with answering(*GOOD) as url:
+        assert tasks.read(url).view == VIEW
+
+
+def test_a_name_that_cannot_be_one_is_no_traceback() -> None:
+    """Not even an encoding of it."""
+    assert tasks.read(f"http://{'x' * 64}.test").problem.startswith("no answer: ")
+
+
 def test_of_two_services_one_may_be_away(nobody: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The other is shown; who asked for both learns it from the status."""
     with answering(*GOOD) as url:
@@ -112,7 +191,9 @@ def test_unless_told_otherwise_it_asks_the_services_of_this_machine(
     assert nobody not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://", "ftp://x"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "http://", "ftp://x", "http://x:99999", "http://x:y"]
+)
 def test_only_http_is_asked(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A mistake in the command line, told as one."""
     assert main(["tasks", "--url", url]) == 78

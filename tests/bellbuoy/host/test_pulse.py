@@ -1,11 +1,15 @@
 """The pulse: beats while the loop turns, and shows what runs."""
 
 import asyncio
+import io
 import os
 
 import msgspec
 import pytest
+import structlog
 
+from bellbuoy import logs
+from bellbuoy.flood import GRACE, OURS, FloodGate
 from bellbuoy.host import pulse as module
 from bellbuoy.host.families import FAMILIES
 from bellbuoy.host.pulse import FEW, SHALLOW, Pulse, shorter
@@ -16,7 +20,10 @@ from bellbuoy.monitor import AsyncMonitor
 from bellbuoy.scoreboard import Scoreboard, Slot
 from bellbuoy.taskrecord import LastError
 from bellbuoy.taskview import WorkerText
+from tests.bellbuoy.test_logs import events, restored
 from tests.waiting import soon
+
+__all__ = ["restored"]
 
 
 class Bench:
@@ -110,6 +117,27 @@ async def test_it_shows_what_runs_and_what_failed() -> None:
     bench.pulse.stop()
     assert [task.name for task in bench.text.running] == ["running"]
     assert bench.text.errors["failing"].message == "on purpose"
+
+
+async def test_what_the_log_left_out_is_told_while_it_beats_and_at_the_end() -> None:
+    """A flood that is over has nobody else to tell of it."""
+    now, stream = [0.0], io.StringIO()
+    logs.configure("info", stream, gate=FloodGate(lambda: now[0]))
+    bench = Bench()
+
+    def flood() -> None:
+        for _ in range(OURS.most + 7):
+            structlog.get_logger("test").warning("it sinks")
+
+    def told() -> list[int]:
+        return [event["suppressed"] for event in events(stream) if "suppressed" in event]
+
+    flood()
+    now[0] = OURS.seconds + GRACE
+    await soon(lambda: told() == [7])
+    flood()
+    bench.pulse.stop()
+    assert told() == [7, 7]
 
 
 async def test_what_is_too_long_to_show_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

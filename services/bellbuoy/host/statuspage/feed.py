@@ -52,6 +52,11 @@ class Feed:
         finally:
             self._readers -= 1
 
+    @property
+    def is_read(self) -> bool:
+        """Whether there is any reader."""
+        return self._readers > 0
+
     def publish(self, text: bytes) -> None:
         """Hand out a text."""
         self._text = text

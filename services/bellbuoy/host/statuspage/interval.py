@@ -5,15 +5,14 @@ that one page serves every service.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from bellbuoy.host.statuspage.lookup import Lookup
 from bellbuoy.metrics import Family
 from bellbuoy.percentile import between, percentile
 from bellbuoy.snapshot import Series, Snapshot
-
-_Table = dict[str, tuple[Family, tuple[Series, ...]]]
 
 
 @dataclass(frozen=True)
@@ -34,19 +33,19 @@ class Interval:
 
     def has(self, name: str) -> bool:
         """Return whether there is such a family."""
-        return name in self._after
+        return self._after.family(name) is not None
 
     def value(self, name: str, **labels: str) -> float:
         """Return the sum of a family's series with these labels, at the end."""
-        return sum(series.value for series in _matching(self._after, name, labels))
+        return sum(series.value for series in self._after.series(name, labels))
 
     def was(self, name: str, **labels: str) -> float:
         """Return the same at the begin."""
-        return sum(series.value for series in _matching(self._before, name, labels))
+        return sum(series.value for series in self._before.series(name, labels))
 
     def gained(self, name: str, **labels: str) -> float:
         """Return how much a counter grew."""
-        return sum(gain for _, gain in self.gains(name, **labels))
+        return sum(gain for _, gain in self._gains(name, labels))
 
     def rate(self, name: str, **labels: str) -> float:
         """Return how much a counter grew in a second."""
@@ -54,45 +53,35 @@ class Interval:
 
     def gains(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
         """Yield, for each series of a counter, its labels and how much it grew."""
-        if name not in self._after:
-            return
-        names = self._after[name][0].label_names
-        old = {series.labels: series.value for series in _matching(self._before, name, labels)}
-        for series in _matching(self._after, name, labels):
-            gain = max(0.0, series.value - old.get(series.labels, 0.0))
-            yield dict(zip(names, series.labels, strict=True)), gain
+        family = self._after.family(name)
+        names = family.label_names if family else ()
+        for values, gain in self._gains(name, labels):
+            yield dict(zip(names, values, strict=True)), gain
 
     def percentile(self, name: str, share: float, **labels: str) -> float | None:
         """Return a percentile of what a histogram observed, ``None`` if that is nothing."""
-        if name not in self._after:
+        family = self._after.family(name)
+        if family is None:
             return None
-        family, _ = self._after[name]
-        now = _total(family, _matching(self._after, name, labels))
-        then = _total(family, _matching(self._before, name, labels))
+        now = _total(family, self._after.series(name, labels))
+        then = _total(family, self._before.series(name, labels))
         found = percentile(family.buckets, between(now, then), share)
         return None if math.isnan(found) else found
 
-    @cached_property
-    def _before(self) -> _Table:
-        return {family.name: (family, series) for family, series in self.before.families}
+    def _gains(self, name: str, labels: dict[str, str]) -> Iterator[tuple[tuple[str, ...], float]]:
+        old = {series.labels: series.value for series in self._before.series(name, labels)}
+        for series in self._after.series(name, labels):
+            yield series.labels, max(0.0, series.value - old.get(series.labels, 0.0))
 
     @cached_property
-    def _after(self) -> _Table:
-        return {family.name: (family, series) for family, series in self.after.families}
+    def _before(self) -> Lookup:
+        return Lookup(self.before)
+
+    @cached_property
+    def _after(self) -> Lookup:
+        return Lookup(self.after)
 
 
-def _matching(table: _Table, name: str, labels: dict[str, str]) -> Iterator[Series]:
-    if name not in table:
-        return
-    family, found = table[name]
-    places = [(family.label_names.index(label), value) for label, value in labels.items()]
-    for series in found:
-        if all(series.labels[place] == value for place, value in places):
-            yield series
-
-
-def _total(family: Family, found: Iterator[Series]) -> list[float]:
-    total = [0.0] * family.width
-    for series in found:
-        total = [a + b for a, b in zip(total, series.cells, strict=True)]
-    return total
+def _total(family: Family, found: Sequence[Series]) -> list[float]:
+    columns = zip(*(series.cells for series in found), strict=True)
+    return list(map(sum, columns)) or [0.0] * family.width

@@ -50,6 +50,10 @@ class Recorder:
 
     def tick(self) -> bytes:
         """Record this moment, and return what the page is told of it."""
+        return moment(self.record(), self.history, self._use)
+
+    def record(self) -> Interval:
+        """Record this moment, of which nobody needs to be told; return the window it ends."""
         self._seen.append((self._clock(), self._take()))
         at = self._wall()
         last, window = self._interval(-2, at), self._interval(0, at)
@@ -57,7 +61,7 @@ class Recorder:
         self.history.add(
             at, values(self._charts, last), rates(last), [*judge(window), *blink(last)]
         )
-        return moment(window, self.history, self._use)
+        return window
 
     def past(self) -> bytes:
         """Return what the page is told at first."""

@@ -13,11 +13,10 @@ from bellbuoy.errors import EnvironmentFault
 from bellbuoy.host.connections import Connections
 from bellbuoy.host.service import Server
 from bellbuoy.host.web.accesslog import AccessLog
-from bellbuoy.host.web.bulkhead import Bulkhead, Handler
 from bellbuoy.host.web.identity import Identities
 from bellbuoy.host.web.middleware import Middleware
 from bellbuoy.host.web.protocol import HttpProtocol
-from bellbuoy.host.web.shortcuts import Shortcuts
+from bellbuoy.host.web.shortcuts import Handler, Shortcuts
 from bellbuoy.host.web.telemetry import METHODS, HttpMetrics
 from bellbuoy.host.web.traffic import Traffic
 from bellbuoy.instruments import Instruments
@@ -140,7 +139,6 @@ async def serve(
     traffic: Traffic | None = None,
     ready: Callable[[], Awaitable[None]] = at_once,
     *,
-    bulkhead: Bulkhead | None = None,
     access_log_sample: float = 0.0,
 ) -> AsyncIterator[HttpServer]:
     """Run an application, surrounded by the middleware, and yield its server.
@@ -150,7 +148,6 @@ async def serve(
         instruments: Where it is counted; with :data:`~bellbuoy.host.web.FAMILIES`.
         traffic: Where its requests in flight are noted, if the application wants to know.
         ready: Returns once traffic may be sent here.
-        bulkhead: Which routes have a limit of their own.
         access_log_sample: The share of requests that have a line in the log in any case.
 
     Shutdown: what is still in flight is cancelled; the host has drained before.
@@ -163,10 +160,8 @@ async def serve(
     manager = cast("web.Server", runner.server)
     handler = cast("Handler", manager.request_handler)
     log = AccessLog(access_log_sample)
-    middleware = Middleware(handler, traffic, metrics, bulkhead, log, Shortcuts(app, bulkhead))
+    middleware = Middleware(handler, traffic, metrics, log, Shortcuts(app))
     manager.request_handler = middleware  # type: ignore[assignment]  # aiohttp types BaseRequest
-    if bulkhead is not None:
-        bulkhead.measure(instruments)
     server = HttpServer(manager, traffic, metrics, middleware.identities, ready)
     sweeps = (
         asyncio.create_task(traffic.sweep(), name="http.deadlines"),

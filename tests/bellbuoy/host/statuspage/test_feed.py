@@ -54,3 +54,14 @@ async def test_readers_are_bounded_and_a_free_seat_is_given_again() -> None:
         assert refused.value.retry_after > 0
     with feed.seat():
         pass
+
+
+async def test_it_knows_whether_anybody_reads() -> None:
+    """What nobody reads need not be written."""
+    feed = Feed()
+    assert [feed.is_read, *_while_seated(feed), feed.is_read] == [False, True, False]
+
+
+def _while_seated(feed: Feed) -> list[bool]:
+    with feed.seat():
+        return [feed.is_read]

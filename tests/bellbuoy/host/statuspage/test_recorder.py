@@ -48,6 +48,18 @@ def test_the_past_holds_what_was_ticked() -> None:
     assert past["service"] == "test"
 
 
+def test_what_nobody_was_told_is_remembered_all_the_same() -> None:
+    """The words are made for readers only; the past is for those who come later."""
+    watched = Watched()
+    watched.stage.own.counter(DEATHS, how="signal").inc()
+    watched.now += 1.0
+    watched.stage.interval()
+    watched.recorder.record()
+    assert json.loads(watched.recorder.past())["at"] == [1e9 + 1]
+    assert watched.recorder.history.incidents[0].began == 1e9 + 1
+    assert watched.tick()["level"] == "warn"
+
+
 def test_a_machine_that_slept_divides_by_no_zero() -> None:
     """Two ticks at the same time."""
     watched = Watched()
