@@ -2,7 +2,7 @@
 
 Law of this file: what was done and what was answered are one transaction. Whoever finds the answer
 may repeat it; whoever finds none does the work, and holds the key's lock until it is done. Nobody
-waits with a database connection in hand. (draft-ietf-httpapi-idempotency-key-header-07)
+waits with a database connection or a turn in hand. (draft-ietf-httpapi-idempotency-key-header-07)
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from aiohttp import web
 from bellbuoy.database import Connection, DatabasePool
 from bellbuoy.errors import OutcomeUnknown
 from bellbuoy.host.web import Problem
+from bellbuoy.limiter import ConcurrencyLimiter
 
 CREATE: Final = "users.create"
 
@@ -94,18 +95,26 @@ class Idempotency:
 
     Args:
         database: Where answers are kept, beside what they are about.
+        limiter: Who may ask it now.
     """
 
-    def __init__(self, database: DatabasePool) -> None:
+    def __init__(self, database: DatabasePool, limiter: ConcurrencyLimiter) -> None:
         """Do nothing yet."""
         self._database = database
+        self._limiter = limiter
         # Done here: others with the key need not ask PostgreSQL meanwhile.
         self._doing: dict[tuple[str, str], asyncio.Event] = {}
 
-    async def once(self, key: Key, work: Work) -> Answer:
+    async def once(self, key: Key, work: Work, done: Callable[[Answer], object]) -> Answer:
         """Return what ``work`` answers, or answered when the key came first.
 
+        Args:
+            key: The client's name for it.
+            work: The work.
+            done: Called with the answer once it is kept, though nobody may wait for it any more.
+
         Raises:
+            Overloaded: There was no turn for it; nothing was done.
             Problem: 422 when the key came with another request, 409 when the first one is not
                 done after :data:`WAIT` seconds.
             Exception: Whatever ``work`` raises; the key is free again then.
@@ -115,7 +124,7 @@ class Idempotency:
             await self._wait_for_others(key, end)
             try:
                 with self._doing_it(key):
-                    return await self._database.write(CREATE, lambda each: _once(each, key, work))
+                    return await self._limiter.execute(lambda: self._do(key, work, done))
             except (_InProgressError, OutcomeUnknown) as error:
                 # What became of it is in the table, and asking again does no harm.
                 if asyncio.get_running_loop().time() > end:
@@ -123,6 +132,9 @@ class Idempotency:
                         raise
                     raise _in_progress() from error
             await asyncio.sleep(LOOK)
+
+    async def _do(self, key: Key, work: Work, done: Callable[[Answer], object]) -> Answer:
+        return await self._database.write(CREATE, lambda each: _once(each, key, work), done)
 
     async def _wait_for_others(self, key: Key, end: float) -> None:
         while (event := self._doing.get((key.owner, key.text))) is not None:

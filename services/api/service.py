@@ -58,15 +58,16 @@ class ApiService:
         """Open the api in a worker; PostgreSQL need not be there."""
         traffic = web.Traffic()
         async with self._database(worker) as database:
-            users = Users(database, worker.monitor)
-            app = self._application(worker, traffic, users, Idempotency(database))
+            limiter = self._settings.limiter(self._settings.db_pool_size)
+            web.measure(limiter, worker.instruments)
+            users = Users(database, worker.monitor, limiter)
+            app = self._application(worker, traffic, users, Idempotency(database, limiter))
             async with (
                 web.serve(
                     app,
                     worker.instruments,
                     traffic,
                     database.compatible,
-                    bulkhead=self._settings.bulkhead(("/users",), self._settings.db_pool_size),
                     access_log_sample=self._settings.access_log_sample,
                 ) as server,
                 _purging(database, worker),

@@ -32,7 +32,8 @@ TOLERANCE = 0.02
 batches live on that."""
 
 STUCK = 5
-"""Windows at the least after which that is what undisturbed looks like now; Envoy's number."""
+"""Windows of slow work in a row after which the limit sinks as far as it takes, and windows at the
+least after which that is what undisturbed looks like now; Envoy's number."""
 
 START = 64
 """Where the limit begins: higher, and a backlog of seconds could build up before the first verdict;
@@ -60,7 +61,7 @@ class Gradient:
         self._clock = clock
         self._limit = float(min(most, max(START, 2 * least)))
         self._undisturbed = math.inf
-        self._stuck = 0
+        self._slow = self._stuck = 0
         self._samples: list[float] = []
         self._peak = 0
         self._end = 0.0
@@ -101,12 +102,23 @@ class Gradient:
 
     def _judge(self, sample: float) -> None:
         if self._stuck >= STUCK:
-            self._undisturbed, self._stuck = sample, 0
+            self._undisturbed, self._slow, self._stuck = sample, 0, 0
         self._undisturbed = min(self._undisturbed, sample)
         wanted = self._undisturbed + max(self._undisturbed * BUFFER, TOLERANCE)
         gradient = max(STEEPEST, min(1.0, wanted / sample)) if sample > 0 else 1.0
+        self._slow = self._slow + 1 if gradient < 1.0 else 0
+        self._limit = max(float(self._least), min(float(self._most), self._next(gradient)))
+        self._stuck = self._stuck + 1 if self._slow and self._limit <= self._least else 0
+
+    def _next(self, gradient: float) -> float:
+        """Return the limit that follows, without regard to its bounds.
+
+        Growth and gradient may balance each other above the least, with work that is slow for
+        another reason than a queue of ours. So after a while there is no growth: a queue of ours
+        is gone before the limit is at the least, where anything else is learned.
+        """
+        if self._slow > STUCK:
+            return self._limit * gradient
         limit = self._limit * gradient + math.sqrt(self._limit)
-        if limit > self._limit and self._peak < self._limit / 2:
-            limit = self._limit
-        self._limit = max(float(self._least), min(float(self._most), limit))
-        self._stuck = self._stuck + 1 if gradient < 1.0 and self._limit <= self._least else 0
+        unused = limit > self._limit and self._peak < self._limit / 2
+        return self._limit if unused else limit

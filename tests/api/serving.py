@@ -14,7 +14,7 @@ from api.service import ApiService
 from api.settings import ApiSettings
 from bellbuoy import tokens
 from bellbuoy.host import Worker
-from bellbuoy.host.web import Bulkhead, HttpServer, Traffic, serve, telemetry
+from bellbuoy.host.web import HttpServer, Traffic, serve, telemetry
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
 from bellbuoy.monitor import AsyncMonitor
@@ -174,7 +174,6 @@ async def served_app(
     app: web.Application,
     traffic: Traffic | None = None,
     *,
-    bulkhead: Bulkhead | None = None,
     access_log_sample: float = 0.0,
 ) -> AsyncIterator[Served]:
     """Serve an application within the middleware."""
@@ -184,7 +183,6 @@ async def served_app(
             app,
             instruments,
             traffic,
-            bulkhead=bulkhead,
             access_log_sample=access_log_sample,
         ) as server,
         _listening(server) as address,

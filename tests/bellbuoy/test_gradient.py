@@ -30,10 +30,11 @@ class Outcome:
 class Simulation:
     """An open loop of requests, a gradient that admits or refuses them, and a server."""
 
-    def __init__(self, gradient: Gradient | None, service: float) -> None:
-        """Serve each request in ``service`` seconds, more or less."""
+    def __init__(self, gradient: Gradient | None, service: float, places: int = PLACES) -> None:
+        """Serve each request in ``service`` seconds, more or less, ``places`` of them at once."""
         self.now = 0.0
         self.service = service
+        self.places = places
         self.gradient = gradient or Gradient(PLACES, 256, clock=lambda: self.now)
         self._random = random.Random(7)  # noqa: S311 - the same numbers each time
         self._busy: list[tuple[float, float]] = []
@@ -61,7 +62,7 @@ class Simulation:
         return self._busy[0][0] if self._busy else float("inf")
 
     def _begin(self) -> None:
-        while self._queue and len(self._busy) < PLACES:
+        while self._queue and len(self._busy) < self.places:
             took = self.service * self._random.uniform(0.7, 1.3)
             heapq.heappush(self._busy, (self.now + took, self._queue.popleft()))
 
@@ -112,6 +113,29 @@ def test_work_that_became_slow_for_good_is_learned_anew() -> None:
     outcome = simulation.run(20, 500)
     assert outcome.goodput > 0.95 * PLACES / 0.2
     assert simulation.gradient.undisturbed > 0.15
+
+
+@pytest.mark.parametrize("service", [0.025, 0.04, 0.3])
+@pytest.mark.parametrize("crowd", [20, 200])
+def test_work_that_became_slow_without_a_queue_is_learned_anew(service: float, crowd: int) -> None:
+    """A longer way to where nothing queues refuses nobody for good, whatever the limit was."""
+    simulation = Simulation(None, 0.001, places=1000)
+    simulation.run(1 if crowd > 64 else 0.5, crowd / 0.001)
+    simulation.service = service
+    rate = 50 / service
+    simulation.run(20, rate)
+    outcome = simulation.run(20, rate)
+    assert outcome.goodput > 0.98 * rate
+    assert simulation.gradient.undisturbed > 0.7 * service
+
+
+def test_a_queue_is_not_taken_for_what_undisturbed_looks_like() -> None:
+    """However long the overload goes on."""
+    simulation = Simulation(None, 0.015)
+    simulation.run(2, 0.5 * PLACES / 0.015)
+    for _ in range(10):
+        simulation.run(10, 10 * PLACES / 0.015)
+        assert simulation.gradient.undisturbed < 0.02
 
 
 def test_a_millisecond_may_queue() -> None:

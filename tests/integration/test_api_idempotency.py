@@ -28,6 +28,13 @@ KEY = {"Idempotency-Key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
 ADAS = "SELECT count(*) FROM users WHERE email = 'ada@example.org'"
 BODY = json.dumps(ADA).encode()
 
+FEW = {
+    "BUOY_DB_POOL_SIZE": "2",
+    "BUOY_CONCURRENCY_LIMIT": "2",
+    "BUOY_CONCURRENCY_WAITING": "0",
+}
+"""One turn for who asks for a key, one for everybody else."""
+
 PAUSE = """
 CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = '10s' AS $$
 BEGIN
@@ -160,8 +167,8 @@ async def age(database: Database, by: str) -> None:
 async def test_who_waits_for_another_process_waits_a_second(
     tmp_path: Path, database: Database
 ) -> None:
-    """409 that says to retry; no connection is held meanwhile, so others are served."""
-    async with api(tmp_path, database, BUOY_DB_POOL_SIZE="2") as served:
+    """409 that says to retry; no connection and no turn is held, so others are served."""
+    async with api(tmp_path, database, **FEW) as served:
         owner = settings_for(database, role=roles.OWNER)
         async with direct(owner, "test") as connection, connection.transaction():
             name = "test\n" + KEY["Idempotency-Key"].strip('"')

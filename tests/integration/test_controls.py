@@ -61,8 +61,10 @@ def test_a_container_is_taken_out_of_the_traffic_and_goes_on_serving(tmp_path: P
         put(program, "/readiness", {"ready": False})
         assert not program.is_ready()
         assert program.metrics().value("bellbuoy_ready") == 0
+        program.event("readiness ordered", ready=False)
         host, port = program.address
         with urllib.request.urlopen(f"http://{host}:{port}/", timeout=10) as answer:
             assert answer.status == 200
         put(program, "/readiness", {"ready": True})
         assert program.is_ready()
+        program.event("readiness ordered", ready=True)

@@ -15,12 +15,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser, Page
 
+from bellbuoy.host.statuspage.feed import MOST
 from tests.api.serving import AUTHORIZED, known_tokens
 from tests.browser import browser, needs_browser, opened
 from tests.clients import connect, is_echoed
 from tests.integration.test_api_deaths import fill
 from tests.postgres import Server, serve
 from tests.program import Program, ports, running
+from tests.waiting import eventually
 
 __all__ = ["browser"]
 
@@ -198,6 +200,61 @@ def test_it_says_that_nothing_comes_any_more(browser: Browser, echo: Program) ->
         finally:
             os.kill(admin, signal.SIGCONT)
         says(page, "#live[data-state=live]", "live", 2 * SHOWN)
+
+
+@contextmanager
+def reading(program: Program, count: int) -> Iterator[list[http.client.HTTPConnection]]:
+    """Be so many readers of the feed; each that is closed gives up its seat."""
+    clients = [http.client.HTTPConnection(*program.admin_address, timeout=10) for _ in range(count)]
+    try:
+        for client in clients:
+            client.request("GET", "/events")
+            assert client.getresponse().status == 200
+        yield clients
+    finally:
+        for client in clients:
+            client.close()
+
+
+def is_crowded(program: Program) -> bool:
+    """Return whether one more reader is refused."""
+    with suppress(AssertionError), reading(program, 1):
+        return False
+    return True
+
+
+def test_a_reader_without_a_seat_is_told_so(browser: Browser, echo: Program) -> None:
+    """It is no admin process that does not answer; with a free seat it goes on by itself."""
+    with reading(echo, MOST) as others, opened(browser, url(echo), expected=CUT) as page:
+        says(page, "#what", "Too many windows show this page")
+        began = time.monotonic()
+        with page.expect_request("**/events"):
+            pass  # it waits at its end
+        assert time.monotonic() - began > 2  # Retry-After says 5 s
+        assert "Too many windows" in (page.locator("#what").text_content() or "")
+        others[0].close()
+        says(page, "#live[data-state=live]", "live")
+        says(page, "#service", "echo")
+
+
+HIDE = """isHidden => {
+    Object.defineProperty(document, 'hidden', {value: isHidden, configurable: true});
+    document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+def test_a_page_that_nobody_sees_takes_no_seat(browser: Browser, echo: Program) -> None:
+    """A browser has six connections for a host; seen again, it knows what it missed."""
+    with opened(browser, url(echo)) as page:
+        says(page, "#live", "live")
+        with reading(echo, MOST - 1):
+            assert is_crowded(echo)
+            page.evaluate(HIDE, arg=True)
+            eventually(lambda: not is_crowded(echo))
+            assert "paused" in page.title()
+            page.evaluate(HIDE, arg=False)
+            says(page, "#live[data-state=live]", "live")
+            eventually(lambda: is_crowded(echo))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

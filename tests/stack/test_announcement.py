@@ -41,5 +41,6 @@ def test_secrets_are_for_containers_and_nobody_else(stack: Stack) -> None:
     """Readable by whoever gets them mounted, in a directory that only its owner may enter."""
     folder = Path(stack.environ["SECRETS_DIR"])
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
-    assert len({path.read_text() for path in folder.iterdir()}) == len([*folder.iterdir()]) == 6
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
+    assert len({path.read_text() for path in files}) == len(files) == 8

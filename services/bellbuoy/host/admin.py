@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 
 from bellbuoy.host.controls import Controls
 from bellbuoy.host.exposition import Exposition
-from bellbuoy.host.guard import Guard, guarded
+from bellbuoy.host.guard import Guard, guarded, seal
 from bellbuoy.host.probes import is_live, is_ready
 from bellbuoy.host.service import Server, Worker
 from bellbuoy.host.statuspage import StatusPage
@@ -56,6 +56,7 @@ class Admin:
         traffic = Traffic()
         page = StatusPage(self._service, self._take, traffic)
         app = web.Application(middlewares=[guarded(self._guard)])
+        app.on_response_prepare.append(seal)
         app.add_routes(
             [
                 web.get("/livez", self._livez),

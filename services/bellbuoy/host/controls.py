@@ -1,14 +1,17 @@
 """The controls of the admin port: what an operator changes while the container runs.
 
 Law of this file: a control is read by anybody and written with the admin token, which the guard
-has asked for by the time a handler runs.
+has asked for by the time a handler runs. Each write is one line of the log: what, and when; who it
+was a token does not tell.
 """
 
+import logging
 import math
 import time
 from typing import Annotated, TypeVar
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from bellbuoy.commands import Commands, Level
@@ -18,6 +21,9 @@ T = TypeVar("T")
 
 DAY = 86_400.0
 """Seconds; nobody remembers for longer that a level is not the configured one."""
+
+_NAME = "bellbuoy.host.controls"
+_log = structlog.get_logger(_NAME)
 
 
 class LevelOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,6 +56,8 @@ class Controls:
         """Order nothing."""
         self._commands = commands
         self._configured = configured
+        # What was ordered is told at any level, also at that which was ordered.
+        logging.getLogger(_NAME).setLevel(logging.WARNING)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to the admin port."""
@@ -76,6 +84,7 @@ class Controls:
         order = await _read(request, LevelOrder)
         until = math.inf if order.seconds is None else time.monotonic() + order.seconds
         self._commands.set_level(order.level, until)
+        _log.warning("log level ordered", to=order.level, seconds=order.seconds)
         return await self._level(request)
 
     async def _readiness(self, _: web.Request) -> web.Response:
@@ -84,6 +93,7 @@ class Controls:
     async def _set_readiness(self, request: web.Request) -> web.Response:
         order = await _read(request, ReadinessOrder)
         self._commands.withdrawn = not order.ready
+        _log.warning("readiness ordered", ready=order.ready)
         return await self._readiness(request)
 
 

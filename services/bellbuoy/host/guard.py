@@ -34,7 +34,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
-"""On every answer, unless its handler knows better."""
+"""On every answer to a request, refusals too, unless its handler knows better."""
 
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
 
@@ -99,13 +99,15 @@ def guarded(guard: Guard) -> Middleware:
         # What cannot be written is answered with 404 or 405, as that helps more.
         exists = request.match_info.http_exception is None
         guard.check(request.method if exists else hdrs.METH_GET, request.headers)
-        response = await handler(request)
-        if not response.prepared:
-            for name, value in HEADERS.items():
-                response.headers.setdefault(name, value)
-        return response
+        return await handler(request)
 
     return middleware
+
+
+async def seal(_: web.Request, response: web.StreamResponse) -> None:
+    """Put on an answer what closes it to web pages; for aiohttp's ``on_response_prepare``."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def _is_foreign(host: str, headers: Mapping[str, str]) -> bool:

@@ -121,13 +121,6 @@ async def test_a_page_whose_name_began_to_mean_our_address_reads_nothing(
     assert "BUOY_ADMIN_NAMES" in json.loads(body)["detail"]
 
 
-async def test_nobody_else_may_frame_or_embed_an_answer(board: Scoreboard) -> None:
-    """Not every browser sends the headers that a request is judged by."""
-    _, head, _ = await ask(board, "/metrics")
-    assert "X-Frame-Options: DENY" in head
-    assert "Cross-Origin-Resource-Policy: same-origin" in head
-
-
 async def test_a_request_with_two_hosts_is_refused(board: Scoreboard) -> None:
     """Which of them is meant nobody can say."""
     status, _, _ = await ask(board, "/livez", "Host: other\r\n")
@@ -142,3 +135,29 @@ async def test_nothing_can_be_written(board: Scoreboard) -> None:
     assert head.split()[1] == "405"
     assert "Allow: GET,HEAD" in head
     assert json.loads(body)["title"] == "Method Not Allowed"
+
+
+@pytest.mark.parametrize(
+    "path, headers, status",
+    [
+        ("/", "", 200),
+        ("/metrics", "", 200),
+        ("/tasks", "", 200),
+        ("/nothing", "", 404),
+        ("/tasks", "Origin: http://evil.example\r\n", 403),
+        ("/page/nothing", "", 404),
+    ],
+)
+async def test_no_answer_can_be_taken_by_a_page_of_another_origin(
+    board: Scoreboard, path: str, headers: str, status: int
+) -> None:
+    """Whatever the answer is: no frame, no embedding, no guessing of its type."""
+    got, head, _ = await ask(board, path, headers)
+    assert got == status
+    for line in (
+        "Cross-Origin-Resource-Policy: same-origin",
+        "Referrer-Policy: no-referrer",
+        "X-Content-Type-Options: nosniff",
+        "X-Frame-Options: DENY",
+    ):
+        assert head.count(line) == 1

@@ -1,5 +1,6 @@
 """The controls: told to everybody, changed by who knows the token."""
 
+import io
 import json
 import os
 import time
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bellbuoy import logs
 from bellbuoy.host import Worker
 from bellbuoy.host.admin import Admin
 from bellbuoy.host.controls import DAY
@@ -19,6 +21,9 @@ from bellbuoy.monitor import AsyncMonitor
 from bellbuoy.scoreboard import Scoreboard
 from bellbuoy.settings import HostSettings
 from tests.bellbuoy.host.listening import client, listening
+from tests.bellbuoy.test_logs import events, restored
+
+__all__ = ["restored"]
 
 TOKEN = "right"  # noqa: S105 - a test's
 
@@ -137,3 +142,15 @@ async def test_a_container_is_taken_out_of_the_traffic_and_put_back(operator: Op
     assert (await operator.ask("GET", "/livez"))[0] == 200
     assert await operator.ask("PUT", "/readiness", {"ready": True}) == (200, {"withdrawn": False})
     assert (await operator.ask("GET", "/readyz"))[0] == 200
+
+
+async def test_each_order_is_logged_whatever_the_level(operator: Operator) -> None:
+    """Also at one that hides warnings; what was refused is no order."""
+    logs.configure("error", written := io.StringIO())
+    await operator.ask("PUT", "/log-level", {"level": "debug", "seconds": 60})
+    await operator.ask("PUT", "/readiness", {"ready": False})
+    await operator.ask("PUT", "/readiness", {"ready": True}, token="wrong")  # noqa: S106 - a test's
+    level, readiness = events(written)
+    assert (level["message"], level["level"]) == ("log level ordered", "warning")
+    assert (level["to"], level["seconds"]) == ("debug", 60)
+    assert (readiness["message"], readiness["ready"]) == ("readiness ordered", False)

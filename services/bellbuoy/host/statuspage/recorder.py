@@ -3,12 +3,13 @@
 from collections import deque
 from collections.abc import Callable
 
+from bellbuoy.host.statuspage.blink import blink
 from bellbuoy.host.statuspage.charts import Chart, charts, values
 from bellbuoy.host.statuspage.history import History
 from bellbuoy.host.statuspage.interval import Interval
 from bellbuoy.host.statuspage.tables import Use, rates
 from bellbuoy.host.statuspage.usage import usage
-from bellbuoy.host.statuspage.verdict import blink, judge
+from bellbuoy.host.statuspage.verdict import judge
 from bellbuoy.host.statuspage.view import moment, past
 from bellbuoy.snapshot import Snapshot
 
@@ -50,7 +51,8 @@ class Recorder:
 
     def tick(self) -> bytes:
         """Record this moment, and return what the page is told of it."""
-        return moment(self.record(), self.history, self._use)
+        window = self.record()
+        return moment(window, self._charts, self.history, self._use)
 
     def record(self) -> Interval:
         """Record this moment, of which nobody needs to be told; return the window it ends."""

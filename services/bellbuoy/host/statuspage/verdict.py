@@ -60,6 +60,17 @@ def _stopping(interval: Interval) -> Iterator[Finding]:
     )
 
 
+def _withdrawn(interval: Interval) -> Iterator[Finding]:
+    if interval.after.withdrawn and not interval.after.stopping:
+        yield Finding(
+            "withdrawn",
+            "warn",
+            "Withdrawn: an operator took this container out of the traffic",
+            "/readyz answers 503, so no new traffic should come; whoever comes is served.",
+            'PUT /readiness {"ready": true} puts it back. The log says when: readiness ordered.',
+        )
+
+
 def _not_ready(interval: Interval) -> Iterator[Finding]:
     if interval.after.stopping or _in(interval, State.READY):
         return
@@ -160,28 +171,6 @@ def _database(interval: Interval) -> Iterator[Finding]:
     )
 
 
-def blink(last: Interval) -> list[Finding]:
-    """Return what was over before anybody could look: an outage between two snapshots.
-
-    Args:
-        last: From one snapshot to the next.
-    """
-    failed = last.gained("db_query_errors_total", sqlstate_class="none") + last.gained(
-        "db_query_errors_total", operation="connect"
-    )
-    if not failed or not last.value("db_up") or not last.was("db_up"):
-        return []
-    return [
-        Finding(
-            "blink",
-            "warn",
-            "PostgreSQL was away for a moment",
-            "Some requests that needed it answered 503; they work again.",
-            "PostgreSQL's log: was it restarted, did it crash, or did the network?",
-        )
-    ]
-
-
 def _full(interval: Interval) -> Iterator[Finding]:
     rate = interval.rate("bellbuoy_connections_rejected_total", reason="limit")
     if rate:
@@ -271,6 +260,7 @@ _RULES: tuple[Callable[[Interval], Iterator[Finding]], ...] = (
     _pool,
     _bugs,
     _stopping,
+    _withdrawn,
     _deaths,
     _overload,
     _late,

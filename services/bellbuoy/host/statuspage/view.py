@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 import bellbuoy
-from bellbuoy.host.statuspage.charts import Chart, charts, limits
+from bellbuoy.host.statuspage.charts import Chart, limits
 from bellbuoy.host.statuspage.finding import Level
 from bellbuoy.host.statuspage.history import SAMPLES, History, Incident, Values
 from bellbuoy.host.statuspage.interval import Interval
@@ -111,7 +111,7 @@ class Past:
     rates: dict[str, list[float]]
 
 
-def moment(interval: Interval, history: History, use: Use) -> bytes:
+def moment(interval: Interval, shown: Sequence[Chart], history: History, use: Use) -> bytes:
     """Return the newest moment, after it was added to the history, as JSON."""
     newest, found = history.samples[-1], view(interval.after)
     return msgspec.json.encode(
@@ -125,7 +125,7 @@ def moment(interval: Interval, history: History, use: Use) -> bytes:
             incidents=history.incidents,
             values=newest.values,
             rates=newest.rates,
-            limits=limits(charts(interval), interval),
+            limits=limits(shown, interval),
             processes=processes(interval, use),
             tasks=tasks(interval, found),
             running=running(found),

@@ -4,7 +4,7 @@ aiohttp's own sites and gunicorn workers are not used: they call ``listen()`` wi
 128, wait twice for the shutdown, and know no drain that tells clients to go elsewhere.
 """
 
-from bellbuoy.host.web.bulkhead import Bulkhead
+from bellbuoy.host.web.concurrency import measure
 from bellbuoy.host.web.forwarded import Forwarded, network_of
 from bellbuoy.host.web.problem import FieldError, Problem, ProblemDetails
 from bellbuoy.host.web.server import HttpServer, serve
@@ -14,7 +14,6 @@ from bellbuoy.host.web.traffic import Traffic
 
 __all__ = [
     "FAMILIES",
-    "Bulkhead",
     "FieldError",
     "Forwarded",
     "HttpServer",
@@ -22,6 +21,7 @@ __all__ = [
     "ProblemDetails",
     "Traffic",
     "WebSettings",
+    "measure",
     "network_of",
     "serve",
 ]

@@ -27,7 +27,7 @@ def admit(request: web.BaseRequest) -> None:
     """Return if the request is one that HTTP/1.1 knows and this server serves.
 
     Raises:
-        Inadmissible: 400, 405, 415 or 505.
+        Inadmissible: 400, 405, 413, 415 or 505.
     """
     headers, target = request.headers, request._message.path  # noqa: SLF001 - as it was sent
     # Its public face remembers what it said first.
@@ -70,6 +70,9 @@ def _admit_target(request: web.BaseRequest, target: str) -> None:
 
 
 def _admit_body(request: web.BaseRequest) -> None:
+    # Before anybody waits for the body, or says 100 Continue.
+    if (request.content_length or 0) > (most := request._client_max_size) > 0:  # noqa: SLF001
+        raise Inadmissible(413, f"A request's body has {most} bytes at most.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Inadmissible(
             415,

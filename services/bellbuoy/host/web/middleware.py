@@ -1,7 +1,7 @@
 """The middleware: what surrounds every request, malformed ones excepted.
 
 It is the one place on a request's path for what concerns all of them: the request's id, its
-deadline, the limiter, the counting, the log, a problem for every error, and a goodbye while the
+deadline, the counting, the log, a problem for every error, and a goodbye while the
 service drains. It stands around the application and not in its list of middlewares, because each
 of those costs as much as all of this, and aiohttp answers some requests before it comes to them
 (an unknown ``Expect``).
@@ -19,10 +19,9 @@ from bellbuoy.errors import Overloaded
 from bellbuoy.host.web.accesslog import SLOW, AccessLog, Answered
 from bellbuoy.host.web.admission import METHODS, Inadmissible, admit, is_last
 from bellbuoy.host.web.answer import end, say_goodbye, sign
-from bellbuoy.host.web.bulkhead import Bulkhead, Handler
 from bellbuoy.host.web.identity import Identities, told, trace
 from bellbuoy.host.web.problem import Problem, translate
-from bellbuoy.host.web.shortcuts import Shortcuts
+from bellbuoy.host.web.shortcuts import Handler, Shortcuts
 from bellbuoy.host.web.telemetry import NO_ROUTE, HttpMetrics, template
 from bellbuoy.host.web.traffic import Traffic
 
@@ -41,7 +40,6 @@ class Middleware:
         handler: The application.
         traffic: Where requests in flight are noted.
         metrics: Where they are counted.
-        bulkhead: Which of them need a turn.
         log: Where they are told.
         shortcuts: Which of them need not be searched for.
     """
@@ -51,7 +49,6 @@ class Middleware:
         handler: Handler,
         traffic: Traffic,
         metrics: HttpMetrics,
-        bulkhead: Bulkhead | None = None,
         log: AccessLog | None = None,
         shortcuts: Shortcuts | None = None,
     ) -> None:
@@ -59,7 +56,6 @@ class Middleware:
         self._handler = handler
         self._traffic = traffic
         self._metrics = metrics
-        self._bulkhead = bulkhead
         self._log = log or AccessLog()
         self._shortcut = shortcuts.find if shortcuts else _none
         self.identities = Identities()
@@ -85,8 +81,6 @@ class Middleware:
                 # What aiohttp's application would do.
                 request._match_info = shortcut.match  # noqa: SLF001
                 response = await shortcut.handler(request)
-            elif self._bulkhead is not None and self._bulkhead.holds(request):
-                response = await self._bulkhead.pass_through(self._handler, request)
             else:
                 response = await self._handler(request)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - every error is answered

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import cast
 
+import structlog
 from aiohttp import http_parser, web
 
 from bellbuoy import timeouts
@@ -12,11 +13,10 @@ from bellbuoy.errors import EnvironmentFault
 from bellbuoy.host.connections import Connections
 from bellbuoy.host.service import Server
 from bellbuoy.host.web.accesslog import AccessLog
-from bellbuoy.host.web.bulkhead import Bulkhead, Handler
 from bellbuoy.host.web.identity import Identities
 from bellbuoy.host.web.middleware import Middleware
 from bellbuoy.host.web.protocol import HttpProtocol
-from bellbuoy.host.web.shortcuts import Shortcuts
+from bellbuoy.host.web.shortcuts import Handler, Shortcuts
 from bellbuoy.host.web.telemetry import METHODS, HttpMetrics
 from bellbuoy.host.web.traffic import Traffic
 from bellbuoy.instruments import Instruments
@@ -29,6 +29,8 @@ WATCH = 0.5
 
 CLEANUP = 1.0
 """Seconds aiohttp may wait for a handler that was cut; it waits twice."""
+
+_log = structlog.get_logger("bellbuoy.http")
 
 
 class HttpServer(Server):
@@ -105,9 +107,20 @@ class HttpServer(Server):
         """Keep the connections' deadlines until cancelled."""
         while True:
             await asyncio.sleep(WATCH)
-            now = self._loop.time()
-            for connection in self._connections:
+            self._look()
+
+    def _look(self) -> None:
+        """Keep every deadline, whatever becomes of one: whose cannot be kept is cut."""
+        now, errors = self._loop.time(), list[Exception]()
+        for connection in self._connections:
+            try:
                 connection.look(now)
+            except Exception as error:  # noqa: BLE001 - it would end every deadline of the worker
+                errors.append(error)
+                connection.abort()
+        if errors:
+            # One line a look, however many.
+            _log.error("deadlines failed", connections=len(errors), exc_info=errors[0])
 
     def _close_idle(self) -> None:
         for connection in self._connections:
@@ -126,7 +139,6 @@ async def serve(
     traffic: Traffic | None = None,
     ready: Callable[[], Awaitable[None]] = at_once,
     *,
-    bulkhead: Bulkhead | None = None,
     access_log_sample: float = 0.0,
 ) -> AsyncIterator[HttpServer]:
     """Run an application, surrounded by the middleware, and yield its server.
@@ -136,7 +148,6 @@ async def serve(
         instruments: Where it is counted; with :data:`~bellbuoy.host.web.FAMILIES`.
         traffic: Where its requests in flight are noted, if the application wants to know.
         ready: Returns once traffic may be sent here.
-        bulkhead: Which routes have a limit of their own.
         access_log_sample: The share of requests that have a line in the log in any case.
 
     Shutdown: what is still in flight is cancelled; the host has drained before.
@@ -149,10 +160,8 @@ async def serve(
     manager = cast("web.Server", runner.server)
     handler = cast("Handler", manager.request_handler)
     log = AccessLog(access_log_sample)
-    middleware = Middleware(handler, traffic, metrics, bulkhead, log, Shortcuts(app, bulkhead))
+    middleware = Middleware(handler, traffic, metrics, log, Shortcuts(app))
     manager.request_handler = middleware  # type: ignore[assignment]  # aiohttp types BaseRequest
-    if bulkhead is not None:
-        bulkhead.measure(instruments)
     server = HttpServer(manager, traffic, metrics, middleware.identities, ready)
     sweeps = (
         asyncio.create_task(traffic.sweep(), name="http.deadlines"),

@@ -1,6 +1,5 @@
 """What every HTTP service on the host understands."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -8,7 +7,6 @@ from msgspec import Meta
 
 from bellbuoy import timeouts
 from bellbuoy.gradient import Gradient
-from bellbuoy.host.web.bulkhead import Bulkhead
 from bellbuoy.host.web.forwarded import Forwarded
 from bellbuoy.limiter import ConcurrencyLimiter
 from bellbuoy.networks import Networks
@@ -39,23 +37,21 @@ class WebSettings(Settings):
         int,
         Meta(
             ge=1,
-            description="Requests that a worker serves at once, at most, on the routes that need "
-            "PostgreSQL.",
+            description="Requests of a worker that may ask PostgreSQL at once, at most.",
         ),
     ] = 256
     concurrency_waiting: Annotated[
         int,
         Meta(
             ge=0,
-            description="Requests on those routes that wait for one of these to end; one more is "
-            "refused at once.",
+            description="Requests that wait for one of these to end; one more is refused at once.",
         ),
     ] = 64
     concurrency_mode: Annotated[
         Literal["adaptive", "fixed"],
         Meta(
-            description="Whether fewer are served at once when that takes longer than it does "
-            "undisturbed, or always up to the limit."
+            description="Whether fewer may when that takes longer than it does undisturbed, or "
+            "always as many as the limit says."
         ),
     ] = "adaptive"
 
@@ -68,16 +64,12 @@ class WebSettings(Settings):
         """
         return Forwarded(Networks(self.trusted_proxies, variable("trusted_proxies")))
 
-    def bulkhead(self, paths: Sequence[str], least: int) -> Bulkhead:
-        """Return a bulkhead around some paths.
+    def limiter(self, least: int) -> ConcurrencyLimiter:
+        """Return what bounds the work that needs something slow, such as PostgreSQL.
 
         Args:
-            paths: They and whatever is below them.
-            least: Requests that can be worked on at once without any queue.
+            least: Pieces of it that can be worked on at once without any queue.
         """
         most = self.concurrency_limit
         adaptive = Gradient(min(least, most), most) if self.concurrency_mode == "adaptive" else None
-        limiter = ConcurrencyLimiter(
-            most, self.concurrency_waiting, timeouts.TURN, adaptive=adaptive
-        )
-        return Bulkhead(paths, limiter)
+        return ConcurrencyLimiter(most, self.concurrency_waiting, timeouts.TURN, adaptive=adaptive)

@@ -6,17 +6,17 @@ alike, so they are done once, in advance. What has a variable, a query, another 
 path, an ``Expect``, or middlewares of aiohttp's goes the long way, which stays aiohttp's.
 """
 
-from functools import partial
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from aiohttp import hdrs, web
 from aiohttp.web_urldispatcher import PlainResource, UrlMappingMatchInfo
 
-from bellbuoy.host.web.bulkhead import Bulkhead, Handler
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Shortcut(NamedTuple):
-    """What answers a request, through the bulkhead if it has to, and what the router would say."""
+    """What answers a request, and what the router would say."""
 
     handler: Handler
     match: UrlMappingMatchInfo
@@ -27,10 +27,9 @@ class Shortcuts:
 
     Args:
         app: Set up already; nothing can be added to it.
-        bulkhead: Which routes need a turn.
     """
 
-    def __init__(self, app: web.Application, bulkhead: Bulkhead | None = None) -> None:
+    def __init__(self, app: web.Application) -> None:
         """Match every route that has no variable."""
         self._found: dict[tuple[str, str], Shortcut] = {}
         if app.middlewares or app.router._matched_sub_app_resources:  # noqa: SLF001
@@ -41,11 +40,9 @@ class Shortcuts:
                     match = UrlMappingMatchInfo({}, route)
                     match.add_app(app)
                     match.freeze()
-                    path, handler = resource.canonical, match.handler
-                    if bulkhead is not None and bulkhead.holds_path(path):
-                        handler = partial(bulkhead.pass_through, handler)
                     # The first one that was added is the one that aiohttp finds.
-                    self._found.setdefault((route.method, path), Shortcut(handler, match))
+                    key = (route.method, resource.canonical)
+                    self._found.setdefault(key, Shortcut(match.handler, match))
 
     def find(self, request: web.BaseRequest) -> Shortcut | None:
         """Return what the router would find, if it is known without asking it."""

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from bellbuoy.host.statuspage import StatusPage, page
 from bellbuoy.host.statuspage.feed import MOST
+from bellbuoy.host.statuspage.recorder import Recorder
 from bellbuoy.host.web import FAMILIES, Traffic, serve
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
@@ -160,6 +161,28 @@ async def test_a_reader_that_hangs_up_leaves_nothing() -> None:
             talk.ask("/events")
             await talk.head()
         await soon(lambda: traffic.in_flight == 0)
+
+
+@pytest.mark.slow
+async def test_where_nobody_reads_it_is_recorded_and_nothing_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A text a second that nobody gets is half of the cost; who comes then has the past."""
+    written, tick = 0, Recorder.tick
+
+    def counted(recorder: Recorder) -> bytes:
+        nonlocal written
+        written += 1
+        return tick(recorder)
+
+    monkeypatch.setattr(Recorder, "tick", counted)
+    stage, traffic = Stage(), Traffic()
+    shown = StatusPage("test", lambda: take(stage.board), traffic)
+    async with shown.recording():
+        await soon(lambda: len(shown._recorder.history.samples) == 2)
+        assert written == 0
+        with shown._feed.seat():
+            await soon(lambda: written == 1)
 
 
 @pytest.mark.slow

@@ -1,20 +1,16 @@
 """The verdict: each thing that can be wrong, in the words a person reads at night."""
 
 import time
-from dataclasses import replace
 
 import pytest
 
 from bellbuoy.database.measures import ACQUIRE_TIMEOUTS, UP
 from bellbuoy.host.families import ACCEPT_PAUSES, DEATHS, REJECTED
-from bellbuoy.host.statuspage.verdict import blink, judge
+from bellbuoy.host.statuspage.verdict import judge
 from bellbuoy.host.web.telemetry import REASONS, REQUESTS
 from bellbuoy.host.web.telemetry import REJECTED as REJECTED_REQUESTS
 from bellbuoy.lifecycle import State
-from bellbuoy.snapshot import take
 from tests.bellbuoy.host.statuspage.stage import DATABASE, HTTP, Stage
-
-(ERRORS,) = (family for family in DATABASE if family.name == "db_query_errors_total")
 
 
 def api(*, up: float = 1.0) -> Stage:
@@ -40,6 +36,18 @@ def test_where_nothing_is_wrong_it_is_silent() -> None:
     assert words(api()) == words(Stage()) == []
 
 
+def test_a_container_that_an_operator_withdrew_is_not_well() -> None:
+    """The probe fails, so the page says why, and how it ends; a stop tells more."""
+    stage = Stage()
+    stage.board.commands.withdrawn = True
+    (finding,) = judge(stage.interval())
+    assert (finding.level, finding.what.split(":")[0]) == ("warn", "Withdrawn")
+    assert "/readyz answers 503" in finding.meaning
+    assert "PUT /readiness" in finding.look
+    stage.board.stopping = True
+    assert [finding.key for finding in judge(stage.interval())] == ["draining"]
+
+
 def test_an_outage_says_what_fails_what_works_and_that_it_heals() -> None:
     """By the routes that were asked."""
     stage = api(up=0.0)
@@ -55,20 +63,6 @@ def test_an_outage_that_nobody_asks_through_is_one_too() -> None:
     """There are no routes to name."""
     (finding,) = judge(api(up=0.0).interval())
     assert "answers 503 at once; everything else goes on" in finding.meaning
-
-
-def test_an_outage_between_two_snapshots_is_not_missed() -> None:
-    """PostgreSQL answers before and after; what failed meanwhile tells."""
-    stage = api()
-    stage.interval()
-    before = take(stage.board)
-    errors = stage.counts[0].counter(ERRORS, operation="connect", sqlstate_class="57")
-    errors.inc()
-    now = replace(stage.interval(), before=before)
-    assert [finding.what for finding in blink(now)] == ["PostgreSQL was away for a moment"]
-    stage.counts[1].gauge(UP).set(0.0)
-    assert blink(replace(stage.interval(), before=before)) == []  # the verdict says more
-    assert blink(replace(now, before=now.after)) == []
 
 
 def test_one_worker_that_meets_an_outage_is_enough() -> None:

@@ -24,7 +24,7 @@ def test_a_moment_tells_all_that_the_page_shows() -> None:
     stage.counts[0].gauge(UP).set(0.0)
     interval = stage.interval()
     add(history, interval)
-    told = json.loads(moment(interval, history, lambda _: None))
+    told = json.loads(moment(interval, charts(interval), history, lambda _: None))
     assert told["level"] == "bad"
     assert told["current"][0]["finding"]["what"] == "PostgreSQL does not answer"
     assert told["incidents"] == told["current"]

@@ -78,6 +78,8 @@ async def test_every_form_of_a_target_is_taken(target: bytes, path: bytes) -> No
         (b"CONNECT / HTTP/1.1", b"Host: t", 405),
         (b"POST / HTTP/1.0", b"Transfer-Encoding: chunked", 400),
         (b"POST / HTTP/1.1", b"Host: t\r\nTransfer-Encoding: gzip, chunked", 400),
+        (b"POST / HTTP/1.1", b"Host: t\r\nContent-Length: 1048577", 413),
+        (b"POST / HTTP/1.1", b"Host: t\r\nContent-Length: 1048577\r\nExpect: 100-continue", 413),
         (b"POST / HTTP/1.1", b"Host: t\r\nContent-Length: 1\r\nContent-Encoding: gzip", 415),
         (b"POST / HTTP/1.1", b"Host: t\r\nContent-Length: 1\r\nContent-Encoding: x, br", 415),
     ],

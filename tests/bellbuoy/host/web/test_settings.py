@@ -15,14 +15,14 @@ def test_a_malformed_network_is_named() -> None:
 
 
 @pytest.mark.parametrize("mode, limit", [("adaptive", 64), ("fixed", 100)])
-def test_a_bulkhead_is_what_the_settings_say(mode: str, limit: int) -> None:
+def test_a_limiter_is_what_the_settings_say(mode: str, limit: int) -> None:
     """An adaptive one begins low and learns."""
     environ = {"BUOY_CONCURRENCY_LIMIT": "100", "BUOY_CONCURRENCY_MODE": mode}
-    bulkhead = load(WebSettings, environ).bulkhead(["/users"], 5)
-    assert bulkhead._limiter.statistics().limit == limit
+    limiter = load(WebSettings, environ).limiter(5)
+    assert limiter.statistics().limit == limit
 
 
 def test_a_limit_below_what_can_be_worked_on_is_taken() -> None:
     """Somebody means it."""
-    bulkhead = load(WebSettings, {"BUOY_CONCURRENCY_LIMIT": "2"}).bulkhead(["/users"], 5)
-    assert bulkhead._limiter.statistics().limit == 2
+    limiter = load(WebSettings, {"BUOY_CONCURRENCY_LIMIT": "2"}).limiter(5)
+    assert limiter.statistics().limit == 2

@@ -6,10 +6,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from bellbuoy.errors import Overloaded
-from bellbuoy.host.web.bulkhead import Bulkhead
 from bellbuoy.host.web.shortcuts import Shortcuts
-from bellbuoy.limiter import ConcurrencyLimiter
 
 
 async def first(_: web.Request) -> web.Response:
@@ -52,20 +49,6 @@ async def test_a_fixed_route_is_what_the_router_finds(method: str, target: str) 
     assert shortcut.match.route is found.route
     assert shortcut.match.apps == (app,)
     assert shortcut.match.current_app is app
-
-
-async def test_what_needs_a_turn_takes_it() -> None:
-    """A shortcut does not lead around the bulkhead."""
-    app, limiter = await application(), ConcurrencyLimiter(1, 0)
-    shortcuts = Shortcuts(app, Bulkhead(("/users",), limiter))
-    held, free = (shortcuts.find(make_mocked_request("GET", path)) for path in ("/users", "/"))
-    assert held is not None
-    assert free is not None
-    async with limiter:
-        await free.handler(make_mocked_request("GET", "/"))
-        with pytest.raises(Overloaded):
-            await held.handler(make_mocked_request("GET", "/users"))
-    assert (await held.handler(make_mocked_request("GET", "/users"))).status == 200
 
 
 @pytest.mark.parametrize(

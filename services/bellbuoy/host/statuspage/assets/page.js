@@ -5,7 +5,7 @@ import { byId, mark, say } from "./dom.js";
 import { clock, span } from "./format.js";
 import { follow } from "./feed.js";
 import { remember, tabulate } from "./tables.js";
-import { judge, lose } from "./verdict.js";
+import { judge, lose, pause, wait } from "./verdict.js";
 
 let memory = null;
 let charts = [];
@@ -49,16 +49,26 @@ function pointAt(index) {
   say(byId("cursor"), index == null ? "" : `at ${clock(memory.at[index])}`);
 }
 
+function stand(word, state) {
+  mark(byId("live"), "state", state);
+  document.body.classList.toggle("stale", state === "lost");
+  if (word) say(byId("live"), word);
+}
+
 follow({
   past: begin,
   now: show,
   silent: (isSilent) => {
-    mark(byId("live"), "state", isSilent ? "lost" : "live");
-    document.body.classList.toggle("stale", isSilent);
-    if (isSilent) {
-      say(byId("live"), "reconnecting");
-      lose();
-    }
+    stand(isSilent ? "reconnecting" : "", isSilent ? "lost" : "live");
+    if (isSilent) lose();
+  },
+  crowded: () => {
+    stand("waiting for a seat", "lost");
+    wait();
+  },
+  paused: () => {
+    stand("paused", "wait");
+    pause();
   },
 });
 

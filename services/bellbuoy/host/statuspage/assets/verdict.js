@@ -11,6 +11,15 @@ const LOST = {
     "does not, the whole service is gone: look at its log.",
 };
 
+const CROWDED = {
+  level: "lost",
+  what: "Too many windows show this page",
+  meaning: "This one gets no numbers; what may stand below is old. Of the service it says nothing: " +
+    "its clients notice nothing of it.",
+  look: "Close another window, or a script that reads /events. This one tries again by itself. " +
+    "/tasks and /metrics answer all the same.",
+};
+
 const more = list(byId("more"), {
   key: (incident) => incident.finding.key,
   make: () => element("li"),
@@ -35,9 +44,23 @@ export function judge(now) {
 
 /** Say that nothing comes any more. */
 export function lose() {
-  show(LOST, moment ? `the last word came at ${clock(moment.at)}` : "");
+  miss(LOST, "? no answer");
+}
+
+/** Say that others have every seat. */
+export function wait() {
+  miss(CROWDED, "? no seat");
+}
+
+/** Say, where only the title is seen, that nobody listens. */
+export function pause() {
+  document.title = `‖ paused · ${byId("service").textContent}`;
+}
+
+function miss(why, title) {
+  show(why, moment ? `the last word came at ${clock(moment.at)}` : "");
   more([]);
-  document.title = `? no answer · ${byId("service").textContent}`;
+  document.title = `${title} · ${byId("service").textContent}`;
 }
 
 function well({ calm, recent }) {
