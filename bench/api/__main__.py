@@ -20,7 +20,7 @@ from bench.api.contestants import OURS
 from bench.api.measurement import Results, arena, measure
 from bench.api.postgres import Postgres
 from bench.api.scenarios import SCENARIOS
-from bench.api.targets import judge
+from bench.api.targets import TARGETS, judge
 from bench.report import write_bars, write_json
 
 
@@ -93,11 +93,12 @@ def show(results: Results) -> None:
                 f"{row['per_second']:10,.0f}{row['p50_ms']:10.2f}{row['p99_ms']:10.2f}"
             )
     print("\nTargets: bellbuoy over another")
-    for each in judge(results):
+    chosen = [target for target in TARGETS if target.scenario in results]
+    for each in judge(results, chosen):
         verdict = "met" if each["met"] else "NOT MET"
         print(
             f"  {each['scenario']:28}{each['figure']:12}over {each['over']:22}"
-            f"{each['ratio']:>7.2f}  target {each['target']:8}{verdict}"
+            f"{each['ratio']:>13}  target {each['target']:8}{verdict}"
         )
 
 

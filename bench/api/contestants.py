@@ -75,11 +75,10 @@ def ours(build: Path, postgres: Postgres, name: str = OURS, loop: str = "uvloop"
         "BUOY_DB_POOL_SIZE": str(POOL_SIZE),
         "BUOY_WORKERS": "1",
         "BUOY_LOOP": loop,
-        "BUOY_LOG_LEVEL": "warning",
     }
     command = (sys.executable, "-m", "api")
     bearer = {"Authorization": f"Bearer {token}"}
-    return Entry(Contestant(name, command, environment), bearer)
+    return Entry(Contestant(name, command, environment, build / "api.log"), bearer)
 
 
 def _python(name: str, script: str, environment: Mapping[str, str]) -> Contestant:

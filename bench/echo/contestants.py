@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,13 @@ class Contestant:
         name: What the table calls it.
         command: How to start it; the port comes last, unless the environment has it.
         environment: Further environment variables, in which ``PORT`` is replaced.
+        log: File for what it says on stderr; ``None`` is where this script's goes.
     """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    log: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,11 @@ def running(contestant: Contestant, core: int | None) -> Iterator[Running]:
     }
     arguments = () if "PORT" in contestant.environment.values() else (str(port),)
     pin = ("taskset", "-c", str(core)) if core is not None else ()
-    process = subprocess.Popen(  # noqa: S603
-        [*pin, *contestant.command, *arguments], env=environment, stdout=subprocess.DEVNULL
-    )
+    command = [*pin, *contestant.command, *arguments]
+    with contestant.log.open("ab") if contestant.log else nullcontext() as log:
+        process = subprocess.Popen(  # noqa: S603
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=log
+        )
     try:
         wait_for(port)
         yield Running(contestant, port, process.pid)

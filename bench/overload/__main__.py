@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import uvloop
@@ -26,7 +26,7 @@ import uvloop
 from bench import report
 from bench.api import contestants, postgres
 from bench.api.memory import alone, resident
-from bench.echo.contestants import Contestant, running
+from bench.echo.contestants import running
 from bench.echo.cost import tree
 from bench.overload.crowd import Crowd, Tally, gathered
 from bench.overload.link import DELAY, slow_link
@@ -159,7 +159,7 @@ async def served() -> AsyncIterator[Subject]:
                 "BUOY_DB_PORT": str(link),
                 "BUOY_DB_POOL_SIZE": str(POOL),
             }
-            api = Contestant("api", entry.contestant.command, environment)
+            api = replace(entry.contestant, name="api", environment=environment)
             server = await asyncio.to_thread(stack.enter_context, running(api, SERVER_CORE))
             yield Subject(server.port, entry.headers["Authorization"], server.pid)
             await asyncio.to_thread(stack.close)

@@ -45,11 +45,12 @@ class Gate:
         Raises:
             Problem: 401 with the challenge.
         """
-        if not credentials:
-            raise _unauthorized("This route takes a bearer token.")
-        scheme, _, given = credentials[0].partition(" ")
-        if len(credentials) > 1 or scheme.lower() != "bearer":
+        if len(credentials) > 1:
             raise _unauthorized("This route takes one bearer token.", ', error="invalid_request"')
+        scheme, _, given = credentials[0].partition(" ") if credentials else ("", "", "")
+        if scheme.lower() != "bearer":
+            # No error code for who brought nothing of ours (RFC 6750, section 3.1).
+            raise _unauthorized("This route takes a bearer token.")
         token = self._find(given.strip(" "))
         if token is None:
             raise _unauthorized("The token is not valid.", ', error="invalid_token"')

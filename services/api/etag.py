@@ -35,12 +35,26 @@ class Condition:
         """Return whether a representation with this tag is meant, compared weakly."""
         return self.tags is None or any(tag == opaque for tag, _ in self.tags)
 
-    def versions(self) -> list[int] | None:
-        """Return the versions that are meant, compared strongly; ``None`` stands for any."""
+    def versions(self, *, weakly: bool = False) -> list[int] | None:
+        """Return the versions that are meant, compared strongly or not; ``None`` is any."""
         if self.tags is None:
             return None
-        numbers = (int(tag) for tag, weak in self.tags if not weak and _VERSION.fullmatch(tag))
+        tags = (tag for tag, is_weak in self.tags if weakly or not is_weak)
+        numbers = (int(tag) for tag in tags if _VERSION.fullmatch(tag))
         return [number for number in numbers if number <= _MAX_VERSION]
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Which versions a change is for.
+
+    Args:
+        only: Those of ``If-Match``; ``None`` stands for any.
+        but: Those of ``If-None-Match``, which it is not for.
+    """
+
+    only: list[int] | None
+    but: list[int]
 
 
 def of_version(version: int) -> str:
@@ -48,19 +62,18 @@ def of_version(version: int) -> str:
     return f'"{version}"'
 
 
-def required(request: web.Request) -> Condition:
-    """Return the request's ``If-Match``.
+def required(request: web.Request) -> Versions:
+    """Return which versions a change is for: ``If-Match`` says it, ``If-None-Match`` may.
 
     Raises:
-        Problem: 428 when there is none, 400 when it is malformed.
+        Problem: 428 without ``If-Match``, 400 when one of them is malformed.
     """
-    values = request.headers.getall("If-Match", ())
-    if not values:
+    match, none_match = _condition(request, "If-Match"), _condition(request, "If-None-Match")
+    if match is None:
         raise Problem(428, "Say which version you mean: If-Match with its ETag, or * for any.")
-    condition = parse(values)
-    if condition is None:
-        raise Problem(400, f"If-Match takes * or up to {_MOST} entity tags in quotes.")
-    return condition
+    but = none_match.versions(weakly=True) if none_match else []
+    # Not for any version there may be: that leaves none (RFC 9110, section 13.1.2).
+    return Versions([], []) if but is None else Versions(match.versions(), but)
 
 
 def is_known(request: web.Request, tag: str) -> bool:
@@ -71,6 +84,17 @@ def is_known(request: web.Request, tag: str) -> bool:
     values = request.headers.getall("If-None-Match", ())
     condition = parse(values) if values else None
     return condition is not None and condition.names(tag[1:-1])
+
+
+def _condition(request: web.Request, field: str) -> Condition | None:
+    """Return a field of a change; malformed it must not be taken for none."""
+    values = request.headers.getall(field, ())
+    if not values:
+        return None
+    condition = parse(values)
+    if condition is None:
+        raise Problem(400, f"{field} takes * or up to {_MOST} entity tags in quotes.")
+    return condition
 
 
 def parse(values: Sequence[str]) -> Condition | None:

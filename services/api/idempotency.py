@@ -105,8 +105,13 @@ class Idempotency:
         # Done here: others with the key need not ask PostgreSQL meanwhile.
         self._doing: dict[tuple[str, str], asyncio.Event] = {}
 
-    async def once(self, key: Key, work: Work) -> Answer:
+    async def once(self, key: Key, work: Work, done: Callable[[Answer], object]) -> Answer:
         """Return what ``work`` answers, or answered when the key came first.
+
+        Args:
+            key: The client's name for it.
+            work: The work.
+            done: Called with the answer once it is kept, though nobody may wait for it any more.
 
         Raises:
             Overloaded: There was no turn for it; nothing was done.
@@ -119,7 +124,7 @@ class Idempotency:
             await self._wait_for_others(key, end)
             try:
                 with self._doing_it(key):
-                    return await self._limiter.execute(lambda: self._do(key, work))
+                    return await self._limiter.execute(lambda: self._do(key, work, done))
             except (_InProgressError, OutcomeUnknown) as error:
                 # What became of it is in the table, and asking again does no harm.
                 if asyncio.get_running_loop().time() > end:
@@ -128,8 +133,8 @@ class Idempotency:
                     raise _in_progress() from error
             await asyncio.sleep(LOOK)
 
-    async def _do(self, key: Key, work: Work) -> Answer:
-        return await self._database.write(CREATE, lambda each: _once(each, key, work))
+    async def _do(self, key: Key, work: Work, done: Callable[[Answer], object]) -> Answer:
+        return await self._database.write(CREATE, lambda each: _once(each, key, work), done)
 
     async def _wait_for_others(self, key: Key, end: float) -> None:
         while (event := self._doing.get((key.owner, key.text))) is not None:

@@ -30,6 +30,13 @@ _IF_MATCH = Parameter(
     required=True,
     example="*",
 )
+_UNLESS = Parameter(
+    "If-None-Match",
+    "header",
+    _Condition,
+    "Which versions are not meant; * leaves none.",
+    example='"0"',
+)
 _KEY = Parameter(
     "Idempotency-Key",
     "header",
@@ -138,7 +145,7 @@ def _users(users: UserRoutes) -> tuple[Route, ...]:
             (Answer(200, "The user, as it is now.", User, headers=one.headers, links=_NEXT),),
             problems=_CHANGED,
             scope=WRITE,
-            parameters=(_ID, _IF_MATCH),
+            parameters=(_ID, _IF_MATCH, _UNLESS),
             body=users.new,
         ),
         Route(
@@ -150,7 +157,7 @@ def _users(users: UserRoutes) -> tuple[Route, ...]:
             (Answer(200, "The user, as it is now.", User, headers=one.headers, links=_NEXT),),
             problems=_CHANGED,
             scope=WRITE,
-            parameters=(_ID, _IF_MATCH),
+            parameters=(_ID, _IF_MATCH, _UNLESS),
             body=users.merge_patch,
         ),
         Route(
@@ -167,7 +174,7 @@ def _users(users: UserRoutes) -> tuple[Route, ...]:
             }
             | {400: "This is no id, or no tag."},
             scope=WRITE,
-            parameters=(_ID, _IF_MATCH),
+            parameters=(_ID, _IF_MATCH, _UNLESS),
         ),
     )
 

@@ -76,12 +76,10 @@ class UserRoutes:
         key = idempotency.key_of(request)
         new = await self.new.read(request)
         if key is None:
-            answer = _created(await self._users.create(new))
+            answer = _created(await self._users.create(new, self._count))
         else:
             fingerprint = idempotency.fingerprint(b"POST /users", _encode(new))
             answer = await self._once(Key(request[OWNER], key, fingerprint), new)
-        if not answer.is_replay:
-            self._created.inc()
         response = _answer(answer.body[:-1], answer.etag, answer.status)
         response.headers["Location"] = answer.location
         if answer.is_replay:
@@ -90,29 +88,34 @@ class UserRoutes:
 
     async def replace(self, request: web.Request) -> web.Response:
         """Give a user new contents."""
-        user_id, condition = parse_id(request.match_info["id"]), etag.required(request)
-        return await self._update(user_id, condition, await self.new.read(request))
+        user_id, versions = parse_id(request.match_info["id"]), etag.required(request)
+        return await self._update(user_id, versions, await self.new.read(request))
 
     async def patch(self, request: web.Request) -> web.Response:
         """Change part of a user."""
-        user_id, condition = parse_id(request.match_info["id"]), etag.required(request)
-        return await self._update(user_id, condition, await self.merge_patch.read(request))
+        user_id, versions = parse_id(request.match_info["id"]), etag.required(request)
+        return await self._update(user_id, versions, await self.merge_patch.read(request))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Remove a user."""
-        user_id, condition = parse_id(request.match_info["id"]), etag.required(request)
+        user_id, versions = parse_id(request.match_info["id"]), etag.required(request)
         if user_id is None:
             raise nobody()
-        await self._users.delete(user_id, condition.versions())
+        await self._users.delete(user_id, versions)
         return web.Response(status=204)
 
     async def _update(
-        self, user_id: int | None, condition: etag.Condition, new: NewUser | UserPatch
+        self, user_id: int | None, versions: etag.Versions, new: NewUser | UserPatch
     ) -> web.Response:
         if user_id is None:
             raise nobody()
-        user = await self._users.update(user_id, condition.versions(), new)
+        user = await self._users.update(user_id, versions, new)
         return _answer(_encode(user), etag.of_version(user.version))
+
+    def _count(self, made: object) -> None:
+        """Count what was created, when it is: its client may have left before."""
+        if not (isinstance(made, Answer) and made.is_replay):
+            self._created.inc()
 
     async def _once(self, key: Key, new: NewUser) -> Answer:
         async def work(connection: Connection) -> Answer:
@@ -120,7 +123,7 @@ class UserRoutes:
 
         with self._users.monitor.span(CREATE):
             try:
-                return await self._keys.once(key, work)
+                return await self._keys.once(key, work, self._count)
             except ConstraintViolated as error:
                 raise translate(error) from error
 

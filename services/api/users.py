@@ -11,7 +11,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 import msgspec
 from msgspec import UnsetType
 
-from api import cursor
+from api import cursor, etag
 from api.user import NewUser, Page, User, UserPatch
 from bellbuoy.database import Connection, DatabasePool
 from bellbuoy.errors import ConstraintViolated
@@ -44,9 +44,10 @@ _GET = f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1::bigint[])"  # noqa: S60
 _LIST = f"SELECT {_COLUMNS} FROM users WHERE id > $1 ORDER BY id LIMIT $2"  # noqa: S608
 _FIND = f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower($1) AND id > $2"  # noqa: S608
 _INSERT = f"INSERT INTO users (name, email) VALUES ($1, $2) RETURNING {_COLUMNS}"  # noqa: S608
-_IS_MEANT = "id = $1 AND ($2::integer[] IS NULL OR version = ANY($2))"
+_IS_MEANT = """id = $1 AND ($2::integer[] IS NULL OR version = ANY($2))
+    AND version <> ALL ($3::integer[])"""
 _UPDATE = f"""
-UPDATE users SET name = coalesce($3, name), email = coalesce($4, email), version = version + 1,
+UPDATE users SET name = coalesce($4, name), email = coalesce($5, email), version = version + 1,
     updated_at = greatest(now(), updated_at)
 WHERE {_IS_MEANT} RETURNING {_COLUMNS}
 """  # noqa: S608
@@ -97,50 +98,58 @@ class Users:
         rows = await self._database.fetch(FIND, _FIND, email, after)
         return Page([User(*row) for row in rows], None)
 
-    async def _create(self, new: NewUser) -> User:
+    async def _create(self, new: NewUser, done: Callable[[object], object]) -> User:
         """Add a user and return it.
+
+        Args:
+            new: The user.
+            done: Called once it is there, though nobody may wait for it any more.
 
         Raises:
             Problem: 409, the address is somebody else's.
         """
         try:
-            row: Any = await self._database.write_row(CREATE, _INSERT, new.name, new.email)
+            row: Any = await self._database.write_row(
+                CREATE, _INSERT, new.name, new.email, done=done
+            )
             return User(*row)
         except ConstraintViolated as error:
             raise translate(error) from error
 
     async def _update(
-        self, user_id: int, versions: "list[int] | None", new: NewUser | UserPatch
+        self, user_id: int, versions: etag.Versions, new: NewUser | UserPatch
     ) -> User:
         """Change what ``new`` has, and return the user.
 
         Args:
             user_id: Whom.
-            versions: In which of its versions; ``None`` means any.
+            versions: In which of its versions.
             new: What to write.
 
         Raises:
             Problem: 404, there is none; 412, it has another version; 409, the address is taken.
         """
+        meant = user_id, versions.only, versions.but
         values = _value(new.name), _value(new.email)
         try:
-            row = await self._database.write_row(UPDATE, _UPDATE, user_id, versions, *values)
+            row = await self._database.write_row(UPDATE, _UPDATE, *meant, *values)
         except ConstraintViolated as error:
             raise translate(error) from error
         if row is None:
             raise await self._missed(UPDATE, user_id)
         return User(*row)
 
-    async def _delete(self, user_id: int, versions: "list[int] | None") -> None:
+    async def _delete(self, user_id: int, versions: etag.Versions) -> None:
         """Remove a user; see :meth:`_update` for the arguments and errors."""
-        if await self._database.write_row(DELETE, _DELETE, user_id, versions) is None:
+        meant = user_id, versions.only, versions.but
+        if await self._database.write_row(DELETE, _DELETE, *meant) is None:
             raise await self._missed(DELETE, user_id)
 
     async def _missed(self, operation: str, user_id: int) -> Problem:
         """Return why a user was not written: it has another version, or it is not there."""
         if await self._database.fetchrow(operation, _VERSION, user_id) is None:
             return nobody()
-        return Problem(412, "The user was changed meanwhile; get it again.")
+        return Problem(412, "The user has another version than you mean; get it again.")
 
 
 async def insert(connection: Connection, new: NewUser) -> User:

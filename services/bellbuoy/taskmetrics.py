@@ -1,7 +1,9 @@
 """AsyncMonitor's metric families, and how a monitor's counts reach the scoreboard."""
 
+import math
 from array import array
 from collections import defaultdict
+from collections.abc import Iterable
 
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import OTHER, Layout, NameTable, counter, gauge, histogram
@@ -19,6 +21,12 @@ FINISHED = counter(
     names=TASKS,
 )
 RUNNING = gauge("asyncmonitor_tasks_in_progress", "Calls that have not ended.", names=TASKS)
+OLDEST = gauge(
+    "asyncmonitor_task_oldest_start_timestamp_seconds",
+    "Unix time at which the call began that runs longest; 0 if none runs.",
+    names=TASKS,
+    merge="min",
+)
 DURATION = histogram(
     "asyncmonitor_task_duration_seconds",
     "Duration of the calls that ended, whatever the outcome.",
@@ -34,7 +42,7 @@ LAST_SUCCESS = gauge(
 DROPPED = counter(
     "asyncmonitor_dropped_task_names_total", "Task names that found all places taken."
 )
-FAMILIES = (STARTED, FINISHED, RUNNING, DURATION, LAST_SUCCESS, DROPPED)
+FAMILIES = (STARTED, FINISHED, RUNNING, OLDEST, DURATION, LAST_SUCCESS, DROPPED)
 
 
 class TaskExport:
@@ -64,6 +72,7 @@ class TaskExport:
             return
         self._seen = seen
         stats = self._monitor.get_stats()
+        self._show_oldest(stats.tasks.values())
         # Two names may share the cells of `other`: add up before storing.
         own: defaultdict[int, float] = defaultdict(float)
         for task in stats.tasks.values():
@@ -71,6 +80,16 @@ class TaskExport:
         own[self._layout.series(DROPPED, 0, 0)] += stats.dropped_names
         for cell, count in own.items():
             self._cells[cell] = self._base[cell] + count
+
+    def _show_oldest(self, tasks: Iterable[TaskStats]) -> None:
+        # A time and no age: that of a blocked worker would stand still.
+        oldest: defaultdict[int, float] = defaultdict(lambda: math.inf)
+        for task in tasks:
+            cell = self._layout.series(OLDEST, self._names.index(task.name), 0)
+            oldest[cell] = min(oldest[cell], task.oldest_start or math.inf)
+        for cell, start in oldest.items():
+            # Not a number takes no part in the minimum of all workers.
+            self._cells[cell] = math.nan if math.isinf(start) else start
 
     def _add(self, own: dict[int, float], task: TaskStats) -> None:
         series, entry = self._layout.series, self._names.index(task.name)

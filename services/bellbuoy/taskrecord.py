@@ -50,6 +50,7 @@ class TaskStats:
         seconds: Summed duration of all calls that ended.
         buckets: How many of them fell into each of :data:`BUCKETS`, and above.
         last_start: Unix time in seconds of the newest start, 0.0 for never.
+        oldest_start: Unix time in seconds of the start of what runs longest, 0.0 if nothing runs.
         last_success: Unix time in seconds of the newest return, 0.0 for never.
         last_error: The newest failure, time-outs included.
     """
@@ -64,6 +65,7 @@ class TaskStats:
     seconds: float
     buckets: tuple[int, ...]
     last_start: float
+    oldest_start: float
     last_success: float
     last_error: LastError | None
 
@@ -128,9 +130,17 @@ class TaskRecord:
             seconds=self.total[0] / 1e9,
             buckets=fold(self.buckets),
             last_start=_wall(self.marks[0], wall_offset),
+            oldest_start=_wall(self._oldest(), wall_offset),
             last_success=_wall(self.marks[1], wall_offset),
             last_error=self.last_error,
         )
+
+    def _oldest(self) -> int:
+        # The table is in order of start. A loop and not next(iter()): a call between the two may
+        # collect a forgotten coroutine, which changes the table.
+        for start in self.running.values():
+            return start
+        return 0
 
     def _end(self, work: object, now: int) -> None:
         elapsed = now - self.running.pop(work)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import etag
-from api.etag import Condition
+from api.etag import Condition, Versions
 from bellbuoy.host.web import Problem
 
 
@@ -71,7 +71,33 @@ def test_what_the_client_has_is_compared_weakly(field: str, known: bool) -> None
     assert etag.is_known(make_mocked_request("GET", "/"), '"7"') is False
 
 
-@pytest.mark.parametrize("headers, status", [({}, 428), ({"If-Match": "7"}, 400)])
+@pytest.mark.parametrize(
+    "match, none_match, versions",
+    [
+        ("*", None, Versions(None, [])),
+        ("*", '"7", W/"8", "x"', Versions(None, [7, 8])),
+        ('"7", W/"8"', '"7"', Versions([7], [7])),
+        ("*", "*", Versions([], [])),
+        ('"7"', "*", Versions([], [])),
+    ],
+)
+def test_a_change_is_for_what_matches_one_and_not_the_other(
+    match: str, none_match: str | None, versions: Versions
+) -> None:
+    """RFC 9110, 13.1: If-Match compares strongly, If-None-Match weakly."""
+    headers = {"If-Match": match} | ({"If-None-Match": none_match} if none_match else {})
+    assert etag.required(make_mocked_request("PUT", "/", headers)) == versions
+
+
+@pytest.mark.parametrize(
+    "headers, status",
+    [
+        ({}, 428),
+        ({"If-None-Match": '"7"'}, 428),
+        ({"If-Match": "7"}, 400),
+        ({"If-Match": "*", "If-None-Match": "7"}, 400),
+    ],
+)
 def test_a_condition_that_is_required_is_asked_for(headers: dict[str, str], status: int) -> None:
     """And a malformed one is not taken for none: something would be overwritten."""
     with pytest.raises(Problem) as refused:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from api.userroutes import CREATED
@@ -13,8 +14,10 @@ from bellbuoy.database import direct
 from onebox import roles
 from tests.api.serving import AUTHORIZED, READER, Reply, Served
 from tests.bellbuoy.database.pools import settings_for
+from tests.integration.asking import until
 from tests.integration.test_api_users import api
 from tests.postgres import Database, database, postgres
+from tests.waiting import soon
 
 __all__ = ["database", "postgres"]
 
@@ -55,6 +58,58 @@ async def test_a_user_is_created_and_found_where_it_was_said(
     assert {**reply.content, **ADA} == reply.content == found.content
     assert reply.content["created_at"] == reply.content["updated_at"]
     assert by_email.content == {"users": [reply.content], "next": None}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_a_version_that_is_not_meant_is_left_alone(
+    tmp_path: Path, database: Database, method: str
+) -> None:
+    """RFC 9110, 13.1.2: 412 when If-None-Match matches, compared weakly; otherwise it is done."""
+    async with api(tmp_path, database) as served:
+        conditions = ('"1"', 'W/"1"', '"5", "1"', "*", '"2"')
+        replies = [
+            await write(
+                served, method, "/users/2", ADA, {"If-Match": "*", "If-None-Match": condition}
+            )
+            for condition in conditions
+        ]
+        nobody = await write(
+            served, method, "/users/999999", ADA, {"If-Match": "*", "If-None-Match": "*"}
+        )
+    assert [reply.status for reply in replies[:4]] == [412] * 4
+    assert replies[4].status == (204 if method == "DELETE" else 200)
+    assert nobody.status == 404
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "left"}])
+async def test_a_user_is_counted_though_its_client_has_left(
+    tmp_path: Path, database: Database, key: Mapping[str, str]
+) -> None:
+    """When it is there, once; the answer that is told again counts nothing."""
+    async with api(tmp_path, database) as served:
+        created, aborted = served.instruments.counter(CREATED), served.metrics.aborted
+        owner = settings_for(database, role=roles.OWNER)
+        async with direct(owner, "test") as connection, connection.transaction():
+            await connection.execute("LOCK TABLE users IN SHARE MODE")
+            async with served.client() as client:
+                client.send("/users", "POST", {**JSON, **key}, json.dumps(ADA).encode())
+                await until(lambda: is_waited_for(connection))
+            await soon(lambda: aborted.value == 1)
+            assert created.value == 0
+        await soon(lambda: created.value == 1)
+        again = await write(served, "POST", "/users", ADA, key)
+        assert created.value == 1
+        assert await rows(database, "SELECT count(*) FROM users WHERE name = 'Ada'") == 1
+    assert again.status == (201 if key else 409)
+
+
+async def is_waited_for(connection: asyncpg.Connection) -> bool:
+    """Return whether somebody waits for a lock of this connection."""
+    found = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND "
+        "pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+    )
+    return bool(found)
 
 
 @pytest.mark.parametrize("email", ["ada.allen.1@example.com", "ADA.Allen.1@Example.com"])

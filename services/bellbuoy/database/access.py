@@ -24,6 +24,14 @@ R = TypeVar("R")
 
 UNREACHABLE = "The database cannot be reached."
 
+REFUSALS = {
+    Kind.OUTAGE: UNREACHABLE,
+    Kind.LOST: "The connection to the database was lost.",
+    Kind.DEMOTED: "The database takes no writes at the moment.",
+    Kind.BUSY: "The database is too busy.",
+}
+"""What a caller is told, by the kind of fault; nothing was done."""
+
 FULL_EPISODE = 60.0
 """Seconds without a refusal after which a full PostgreSQL is news again."""
 

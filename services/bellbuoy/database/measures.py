@@ -1,7 +1,9 @@
 """Measures: what the pool counts, and the metric families it is exported as."""
 
+import math
 from collections.abc import Sequence
 
+from bellbuoy.database.availability import State
 from bellbuoy.instruments import Counter, Histogram, Instruments
 from bellbuoy.metrics import Family, counter, gauge, histogram
 from bellbuoy.retrymetrics import BUDGET_EXHAUSTED
@@ -14,6 +16,9 @@ CONNECT = "connect"
 
 _CLASSES = ("08", "22", "23", "25", "40", "42", "53", "55", "57", "other", "none")
 """Classes of SQLSTATE; ``none`` is a statement that got no answer."""
+
+# A worker that has not asked yet knows nothing, and takes no part in the minimum of all.
+_UP = {State.UNKNOWN: math.nan, State.UP: 1.0, State.DOWN: 0.0}
 
 UP = gauge("db_up", "1 while PostgreSQL answers.", merge="min")
 CONNECTIONS = gauge(
@@ -96,6 +101,10 @@ class Measures:
             name: instruments.histogram(durations, operation=name)
             for name in durations.labels["operation"]
         }
+
+    def tell(self, state: State) -> None:
+        """Tell whether PostgreSQL is worth asking."""
+        self.up.set(_UP[state])
 
     def error(self, operation: str, sqlstate: str | None) -> Counter:
         """Return the counter of an operation's failures with this SQLSTATE."""

@@ -7,7 +7,6 @@ Law of this file: a statement gets its answer, or one of two errors that callers
 """
 
 import dataclasses
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, cast
@@ -16,8 +15,8 @@ import asyncpg
 
 from bellbuoy.batching import Batcher
 from bellbuoy.database import schema
-from bellbuoy.database.access import UNREACHABLE, Access
-from bellbuoy.database.availability import Availability, State
+from bellbuoy.database.access import REFUSALS, Access
+from bellbuoy.database.availability import Availability
 from bellbuoy.database.connections import RETRY_AFTER, Connection, Connections
 from bellbuoy.database.faults import Fault, FaultError, Kind
 from bellbuoy.database.measures import SCHEMA_READ, Measures
@@ -26,7 +25,7 @@ from bellbuoy.database.session import connect_arguments
 from bellbuoy.database.settings import DatabaseSettings
 from bellbuoy.database.transaction import Statement, Step, Transaction
 from bellbuoy.database.watch import Watch
-from bellbuoy.database.writes import Writes
+from bellbuoy.database.writes import Done, Writes, ignore
 from bellbuoy.errors import ConstraintViolated, DatabaseUnavailable, OutcomeUnknown, QueryFailed
 from bellbuoy.instruments import Instruments
 from bellbuoy.monitor import AsyncMonitor
@@ -34,15 +33,7 @@ from bellbuoy.retrybudget import RetryBudget
 
 R = TypeVar("R")
 
-_REFUSALS = {
-    Kind.OUTAGE: UNREACHABLE,
-    Kind.LOST: "The connection to the database was lost.",
-    Kind.DEMOTED: "The database takes no writes at the moment.",
-    Kind.BUSY: "The database is too busy.",
-}
-
-# A worker that has not asked yet knows nothing, and takes no part in the minimum of all.
-_UP = {State.UNKNOWN: math.nan, State.UP: 1.0, State.DOWN: 0.0}
+Work = Callable[[Connection], Awaitable[R]]
 
 
 class DatabasePool:
@@ -156,7 +147,7 @@ class DatabasePool:
         self._batchers.append(batcher)
         return batcher
 
-    async def write(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
+    async def write(self, operation: str, work: Work[R], done: Done[R] = ignore) -> R:
         """Do ``work`` in one transaction and return what it returned, committed.
 
         It is never repeated once it has begun, so give it a key that makes it idempotent if its
@@ -168,6 +159,7 @@ class DatabasePool:
         Args:
             operation: The name of the transaction, one of those declared.
             work: The statements; all of them within ``timeouts.TRANSACTION``.
+            done: Called with the result once it is committed, whoever still waits for it.
 
         Raises:
             DatabaseUnavailable: PostgreSQL cannot do it now; nothing was done.
@@ -180,9 +172,15 @@ class DatabasePool:
 
         Shutdown: closing the pool waits ``writes.FINISH`` seconds for it, then cuts it.
         """
-        return await self._writes.run(operation, lambda: self._transact(operation, work))
+        return await self._writes.run(operation, lambda: self._transact(operation, work), done)
 
-    async def write_row(self, operation: str, sql: str, *values: object) -> asyncpg.Record | None:
+    async def write_row(
+        self,
+        operation: str,
+        sql: str,
+        *values: object,
+        done: Done[asyncpg.Record | None] = ignore,
+    ) -> asyncpg.Record | None:
         """Run one statement that writes and return its first row, committed.
 
         A statement is a transaction of its own: one round trip to PostgreSQL, where :meth:`write`
@@ -193,13 +191,14 @@ class DatabasePool:
             operation: Its name, one of those declared.
             sql: The statement, with ``$1`` for the first value.
             values: What stands for ``$1`` and so on.
+            done: As for :meth:`write`.
 
         Raises:
             Exception: As :meth:`write`.
 
         Cancellation, shutdown: as :meth:`write`.
         """
-        return await self._writes.run(operation, lambda: self._state(operation, sql, values))
+        return await self._writes.run(operation, lambda: self._state(operation, sql, values), done)
 
     async def _state(
         self, operation: str, sql: str, values: tuple[object, ...]
@@ -213,7 +212,7 @@ class DatabasePool:
                 raise OutcomeUnknown(operation, error.fault.sqlstate) from error.__cause__
             raise self._translate(operation, error.fault) from error.__cause__
 
-    async def _transact(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
+    async def _transact(self, operation: str, work: Work[R]) -> R:
         """Run the transaction, and once more if the connection was lost before BEGIN was done."""
         transaction = Transaction(work)
         try:
@@ -228,19 +227,14 @@ class DatabasePool:
             raise transaction.own
         return cast("R", result)
 
-    async def _read(self, operation: str, ask: Callable[[Connection], Awaitable[R]]) -> R:
+    async def _read(self, operation: str, ask: Work[R]) -> R:
         """Ask, and once more if the connection was lost: reading twice does no harm."""
         try:
             return await self._ask(operation, ask, _always)
         except FaultError as error:
             raise self._translate(operation, error.fault) from error.__cause__
 
-    async def _ask(
-        self,
-        operation: str,
-        ask: Callable[[Connection], Awaitable[R]],
-        is_safe: Callable[[], bool],
-    ) -> R:
+    async def _ask(self, operation: str, ask: Work[R], is_safe: Callable[[], bool]) -> R:
         """Ask, and once more if the connection was lost, ``is_safe`` and the budget allow it.
 
         Not by ``async_retry``: the second attempt comes at once, on another connection, and the
@@ -269,7 +263,7 @@ class DatabasePool:
     def _translate(self, operation: str, fault: Fault) -> Exception:
         """Return what the caller understands; nothing was done."""
         if fault.kind is not Kind.WRONG:
-            return DatabaseUnavailable(_REFUSALS[fault.kind], RETRY_AFTER)
+            return DatabaseUnavailable(REFUSALS[fault.kind], RETRY_AFTER)
         if fault.constraint is not None:
             return ConstraintViolated(operation, fault.sqlstate, fault.constraint)
         if schema.is_mismatch(fault.sqlstate) and not self._watch.compatible.is_set():
@@ -287,7 +281,7 @@ class DatabasePool:
         return Schema(*row) if row else schema.EMPTY
 
     def _collect(self) -> None:
-        self._measures.up.set(_UP[self._availability.state])
+        self._measures.tell(self._availability.state)
         self._connections.collect()
 
 

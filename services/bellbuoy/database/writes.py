@@ -18,6 +18,9 @@ from bellbuoy.monitor import AsyncMonitor
 
 R = TypeVar("R")
 
+Done = Callable[[R], object]
+"""Called with what a write returned, as soon as it is done."""
+
 FINISH = 2.0
 """Seconds that closing grants the writes under way."""
 
@@ -31,6 +34,10 @@ RETRY_AFTER = 1.0
 """Seconds after which a refused write may come again: by then many have ended."""
 
 _log = structlog.get_logger("bellbuoy.database")
+
+
+def ignore(_: object) -> None:
+    """Do nothing with a result."""
 
 
 class Writes:
@@ -49,8 +56,18 @@ class Writes:
         self._tasks: set[asyncio.Task[None]] = set()
         self._finish = monitor.track_task(TASK)(self._tracked)
 
-    async def run(self, operation: str, work: Callable[[], Awaitable[R]]) -> R:
+    async def run(
+        self,
+        operation: str,
+        work: Callable[[], Awaitable[R]],
+        done: Done[R] = ignore,
+    ) -> R:
         """Return what ``work`` returns.
+
+        Args:
+            operation: The name of the write.
+            work: The write.
+            done: Called with its result, whoever still waits for it.
 
         Raises:
             Overloaded: Too many are under way; ``work`` was not called.
@@ -62,7 +79,7 @@ class Writes:
             raise Overloaded("Too much is being written.", RETRY_AFTER, "full")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
-        task = loop.create_task(self._carry_out(operation, work, answer), name=TASK)
+        task = loop.create_task(self._carry_out(operation, work, done, answer), name=TASK)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await answer
@@ -78,10 +95,14 @@ class Writes:
             await asyncio.wait(late, timeout=ABORT)
 
     async def _carry_out(
-        self, operation: str, work: Callable[[], Awaitable[R]], answer: "asyncio.Future[R]"
+        self,
+        operation: str,
+        work: Callable[[], Awaitable[R]],
+        done: Done[R],
+        answer: "asyncio.Future[R]",
     ) -> None:
         try:
-            await self._finish(work, answer)
+            await self._finish(work, done, answer)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 error = OutcomeUnknown(operation, None)
@@ -94,7 +115,13 @@ class Writes:
             if not isinstance(error, Exception):
                 raise
 
-    async def _tracked(self, work: Callable[[], Awaitable[R]], answer: "asyncio.Future[R]") -> None:
+    async def _tracked(
+        self,
+        work: Callable[[], Awaitable[R]],
+        done: Done[R],
+        answer: "asyncio.Future[R]",
+    ) -> None:
         result = await work()
+        done(result)
         if not answer.done():
             answer.set_result(result)

@@ -71,6 +71,30 @@ async def test_a_cancelled_caller_does_not_stop_the_work() -> None:
     assert done.is_set()
 
 
+async def test_what_is_done_is_told_once_whoever_waits() -> None:
+    """With its result; what failed is not."""
+    open_writes, told = begin(AsyncMonitor()), list[str]()
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work() -> str:
+        began.set()
+        await go_on.wait()
+        return "alone"
+
+    async def fail() -> str:
+        raise LookupError
+
+    caller = asyncio.create_task(open_writes.run("test", work, told.append))
+    await began.wait()
+    caller.cancel()
+    await asyncio.wait([caller])
+    go_on.set()
+    await open_writes.close()
+    with pytest.raises(LookupError):
+        await open_writes.run("test", fail, told.append)
+    assert told == ["alone"]
+
+
 async def test_callers_that_leave_do_not_pile_up_writes() -> None:
     """So many are under way and no more: who comes then is refused at once, nothing is begun."""
     monitor, refused = AsyncMonitor(), refusals()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import cast
 
+import structlog
 from aiohttp import http_parser, web
 
 from bellbuoy import timeouts
@@ -28,6 +29,8 @@ WATCH = 0.5
 
 CLEANUP = 1.0
 """Seconds aiohttp may wait for a handler that was cut; it waits twice."""
+
+_log = structlog.get_logger("bellbuoy.http")
 
 
 class HttpServer(Server):
@@ -104,9 +107,20 @@ class HttpServer(Server):
         """Keep the connections' deadlines until cancelled."""
         while True:
             await asyncio.sleep(WATCH)
-            now = self._loop.time()
-            for connection in self._connections:
+            self._look()
+
+    def _look(self) -> None:
+        """Keep every deadline, whatever becomes of one: whose cannot be kept is cut."""
+        now, errors = self._loop.time(), list[Exception]()
+        for connection in self._connections:
+            try:
                 connection.look(now)
+            except Exception as error:  # noqa: BLE001 - it would end every deadline of the worker
+                errors.append(error)
+                connection.abort()
+        if errors:
+            # One line a look, however many.
+            _log.error("deadlines failed", connections=len(errors), exc_info=errors[0])
 
     def _close_idle(self) -> None:
         for connection in self._connections:

@@ -26,7 +26,8 @@ REASONS = ("full", "late", "rate", "silent", "header", "body", "write")
 client came too often or took too long to say anything, to send its head or its body, or to read."""
 
 _ANSWERS = NameTable("http_answers", ("method", "route", "status"), 160)
-_ROUTES = NameTable("http_routes", ("method", "route"), 32)
+# Twice as many as the api has; what is exported is what was named.
+_ROUTES = NameTable("http_routes", ("method", "route"), 64)
 _SIZES = NameTable("http_sizes", ("route",), 16)
 _BUGS = NameTable("http_bugs", ("route", "exception"), 32)
 

@@ -10,11 +10,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+
 from bellbuoy import timeouts
 from bellbuoy.host.web.problem import Problem, unavailable
 
 SWEEP = 0.25
 """Seconds between two looks, and so the most by which a deadline is late."""
+
+_log = structlog.get_logger("bellbuoy.http")
 
 _Task = asyncio.Task[Any]
 
@@ -83,11 +87,17 @@ class Traffic:
 
     def expire(self) -> None:
         """Cancel every request that is past its deadline, once each."""
-        limit = self.clock() - self._deadline
+        limit, errors = self.clock() - self._deadline, list[Exception]()
         for task, started in self._started.items():
             if started > limit:
                 break
-            self.end(task, unavailable("The answer took too long.", 1.0))
+            try:
+                self.end(task, unavailable("The answer took too long.", 1.0))
+            except Exception as error:  # noqa: BLE001 - it would end every deadline of the worker
+                errors.append(error)
+        if errors:
+            # One line a look, however many.
+            _log.error("deadlines failed", requests=len(errors), exc_info=errors[0])
 
     def cancel(self) -> None:
         """Cancel every request."""

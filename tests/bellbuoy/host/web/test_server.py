@@ -9,6 +9,7 @@ from aiohttp import web
 from bellbuoy import timeouts
 from bellbuoy.errors import EnvironmentFault
 from bellbuoy.host.web import FAMILIES, server
+from bellbuoy.host.web.protocol import HttpProtocol
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
 from tests.api.serving import served_app
@@ -160,6 +161,35 @@ async def test_a_stuck_handler_does_not_hold_up_the_end(monkeypatch: pytest.Monk
             served.server.abort()
     assert loop.time() < over
     await asyncio.sleep(over - loop.time())
+
+
+async def test_a_connection_whose_deadlines_fail_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is cut and told of in one line, and the others' deadlines are kept."""
+    monkeypatch.setattr(server, "WATCH", 0.01)
+    broken: set[HttpProtocol] = set()
+    kept, look = asyncio.Event(), HttpProtocol.look
+
+    def looked(connection: HttpProtocol, now: float) -> None:
+        if connection in broken:
+            raise RuntimeError("bug")
+        look(connection, now)
+        kept.set()
+
+    monkeypatch.setattr(HttpProtocol, "look", looked)
+    async with served_app(Desk().app) as served, served.client() as bad, served.client() as worse:
+        await bad.ask("/")
+        await worse.ask("/")
+        broken.update(served.server.connections)
+        async with served.client() as good:
+            await good.ask("/")
+            with structlog.testing.capture_logs() as logs:
+                assert [await client.is_closed() for client in (bad, worse)] == [True] * 2
+                kept.clear()
+                await asyncio.wait_for(kept.wait(), 10)
+            assert (await good.ask("/")).status == 200
+    assert [(each["event"], each["connections"]) for each in logs] == [("deadlines failed", 2)]
 
 
 async def test_aiohttps_parser_in_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

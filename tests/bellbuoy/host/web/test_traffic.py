@@ -1,6 +1,9 @@
 """Deadlines: one sweep, each request cancelled once, the answer undisturbed."""
 
 import asyncio
+from typing import cast
+
+import structlog.testing
 
 from bellbuoy.host.web.traffic import Traffic
 
@@ -15,6 +18,14 @@ class Clock:
     def __call__(self) -> float:
         """Return the time."""
         return self.now
+
+
+class Unstoppable:
+    """A task that a bug keeps from being cancelled."""
+
+    def cancel(self) -> None:
+        """Fail."""
+        raise RuntimeError("bug")
 
 
 async def handle(traffic: Traffic, ends: asyncio.Event) -> str:
@@ -72,6 +83,22 @@ async def test_the_sweep_keeps_the_deadlines() -> None:
     assert await asyncio.wait_for(handle(traffic, asyncio.Event()), 10) == "too late"
     sweep.cancel()
     await asyncio.gather(sweep, return_exceptions=True)
+
+
+async def test_a_deadline_that_fails_takes_no_other_with_it() -> None:
+    """The sweep goes on; one line tells of it, however many fail."""
+    traffic = Traffic(deadline=0.01)
+    tasks = [cast("asyncio.Task[object]", Unstoppable()) for _ in range(100)]
+    for task in tasks:
+        traffic.enter(task)
+    sweep = asyncio.ensure_future(traffic.sweep())
+    with structlog.testing.capture_logs() as logs:
+        assert await asyncio.wait_for(handle(traffic, asyncio.Event()), 10) == "too late"
+    assert not sweep.done()
+    sweep.cancel()
+    await asyncio.gather(sweep, return_exceptions=True)
+    assert {(each["event"], each["requests"]) for each in logs} == {("deadlines failed", 100)}
+    assert len(logs) <= 2
 
 
 async def test_who_swallows_the_deadline_gets_another_one() -> None:
