@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -61,3 +62,10 @@ def opened(
     finally:
         context.close()
     assert [text for text in complaints if not any(word in text for word in expected)] == []
+
+
+def barriers(page: Page) -> list[tuple[str, list[str]]]:
+    """Return what axe calls serious or worse, in colours, names and order."""
+    found = Axe().run(page).response["violations"]
+    serious = [each for each in found if each["impact"] in {"serious", "critical"}]
+    return [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in serious]

@@ -12,15 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser, Page
 
 from bellbuoy.host.statuspage.feed import MOST
 from tests.api.serving import AUTHORIZED, known_tokens
-from tests.browser import Scheme, browser, needs_browser, opened
+from tests.browser import barriers, browser, needs_browser, opened
 from tests.clients import connect, is_echoed
 from tests.integration.test_api_deaths import fill
-from tests.integration.visiting import ask
 from tests.postgres import Server, serve
 from tests.program import Program, ports, running
 from tests.waiting import eventually
@@ -260,41 +258,6 @@ def test_a_page_that_nobody_sees_takes_no_seat(browser: Browser, echo: Program) 
             page.evaluate(HIDE, arg=False)
             says(page, "#live[data-state=live]", "live")
             eventually(lambda: is_crowded(echo))
-
-
-def barriers(page: Page) -> list[tuple[str, list[str]]]:
-    """Return what axe calls serious or worse, in colours, names and order."""
-    found = Axe().run(page).response["violations"]
-    serious = [each for each in found if each["impact"] in {"serious", "critical"}]
-    return [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in serious]
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("service", ["api", "echo"])
-def test_everybody_can_read_it(
-    browser: Browser, request: pytest.FixtureRequest, service: str, scheme: Scheme, width: int
-) -> None:
-    """At a desk and on a phone, by day and by night."""
-    at = url(request.getfixturevalue(service))
-    with opened(browser, at, scheme=scheme, width=width) as page:
-        says(page, "#live[data-state=live]", "live")
-        assert barriers(page) == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_read_that_a_worker_is_blocked(browser: Browser, scheme: Scheme) -> None:
-    """And that none is left that answers. The outage has a test of its own."""
-    with (
-        running("web", {"BUOY_WORKERS": "1"}, complaints=("blocked",)) as web,
-        ThreadPoolExecutor(1) as thread,
-        opened(browser, url(web), scheme=scheme) as page,
-    ):
-        says(page, "#what", "All is well")
-        blocked = thread.submit(ask, web.address, "/block?seconds=8")
-        says(page, "#what", "Every worker is blocked")
-        assert barriers(page) == []
-        blocked.result()
 
 
 @pytest.mark.parametrize("width", [360, 768])
