@@ -26,7 +26,7 @@ from tests.waiting import eventually
 
 __all__ = ["database", "loop", "own_postgres", "postgres"]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 USERS = 250
 
 
