@@ -181,10 +181,11 @@ async def test_a_connection_whose_deadlines_fail_takes_no_other_with_it(
     async with served_app(Desk().app) as served, served.client() as bad, served.client() as worse:
         await bad.ask("/")
         await worse.ask("/")
-        broken.update(served.server.connections)
+        both = tuple(served.server.connections)
         async with served.client() as good:
             await good.ask("/")
             with structlog.testing.capture_logs() as logs:
+                broken.update(both)
                 assert [await client.is_closed() for client in (bad, worse)] == [True] * 2
                 kept.clear()
                 await asyncio.wait_for(kept.wait(), 10)
