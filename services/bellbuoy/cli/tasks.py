@@ -171,13 +171,14 @@ def _fetch(url: str) -> bytes:
 
 def _ask(connection: http.client.HTTPConnection, path: str) -> bytes:
     connection.request("GET", path)
-    answer = connection.getresponse()
-    if answer.status != http.client.OK:
-        raise _Refused(f"{answer.status} {answer.reason}")
-    body = answer.read(LARGEST)
-    if answer.length:
-        raise http.client.IncompleteRead(body)
-    return body
+    # It keeps the socket open as long as it is not closed itself.
+    with connection.getresponse() as answer:
+        if answer.status != http.client.OK:
+            raise _Refused(f"{answer.status} {answer.reason}")
+        body = answer.read(LARGEST)
+        if answer.length:
+            raise http.client.IncompleteRead(body)
+        return body
 
 
 def _cut(connected: socket.socket) -> None:
