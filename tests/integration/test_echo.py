@@ -46,11 +46,11 @@ def test_bytes_come_back_as_they_were_sent(loop: str) -> None:
             for piece in AWKWARD["split characters"]:
                 assert is_echoed(client, bytes([piece]))
         sent = sum(map(len, AWKWARD.values())) + len(AWKWARD["split characters"])
-        eventually(lambda: program.metrics().value("echo_received_bytes_total") == sent)
+        eventually(lambda: program.metrics().value(CLOSED, reason="client") == 1)
         metrics = program.metrics()
+        assert metrics.value("echo_received_bytes_total") == sent
         assert metrics.value("echo_sent_bytes_total") == sent
         assert metrics.value("echo_messages_total") >= len(AWKWARD)
-        assert metrics.value(CLOSED, reason="client") == 1
         assert metrics.value("echo_connection_duration_seconds_count") == 1
         assert program.stop() == 0
 
