@@ -59,4 +59,4 @@ def decode_name(segment: str) -> str:
 
 
 def _text(text: str) -> web.Response:
-    return web.Response(body=text.encode(), headers=_HEADERS.copy())
+    return web.Response(body=text.encode(), headers=_HEADERS)

@@ -17,23 +17,38 @@ _SLACK = 1e-6
 of floats are not exact. The next one has to wait for it, so the rate stays what it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
-    """What became of one request; the fields are what RateLimit headers and Retry-After say.
+    """What became of one request; it answers what RateLimit headers and Retry-After say.
 
     Args:
         allowed: Whether it may go on.
-        limit: Requests that may come at once after a pause, the burst.
-        remaining: How many more may come at this moment.
         reset: Seconds until ``limit`` may come at once again.
-        retry_after: Seconds until the next one may come; 0 when it may now.
+        interval: Seconds between two requests in the long run.
+        limit: Requests that may come at once after a pause, the burst.
     """
 
     allowed: bool
-    limit: int
-    remaining: int
     reset: float
-    retry_after: float
+    interval: float
+    limit: int
+
+    # Most decisions are asked nothing more, so the rest is worked out when it is.
+
+    @property
+    def remaining(self) -> int:
+        """How many more may come at this moment."""
+        left = self.limit * self.interval - self.reset + _SLACK
+        return max(0, min(self.limit, int(left / self.interval))) if self.allowed else 0
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds until the next one may come; 0 when it may now.
+
+        A burst of one leaves nothing: the next may come when this one is paid for.
+        """
+        early = self.reset + self.interval - self.limit * self.interval
+        return 0.0 if self.remaining else max(0.0, early)
 
 
 @dataclass(frozen=True)
@@ -91,29 +106,22 @@ class RateLimiter:
 
         A refused key that goes on asking is not kept out for longer.
         """
-        now = self._clock()
-        arrival = max(self._arrivals.get(key, now), now)
-        early = arrival + self._interval - self._tolerance - now
-        if early > _SLACK:
+        now, arrivals, interval = self._clock(), self._arrivals, self._interval
+        arrival = arrivals.get(key, now)
+        if arrival < now:  # noqa: PLR1730 - max() costs three times as much
+            arrival = now
+        if arrival + interval - self._tolerance - now > _SLACK:
             self._refused += 1
-            self._arrivals.move_to_end(key)
-            return Decision(False, self._burst, 0, arrival - now, early)  # noqa: FBT003
+            arrivals.move_to_end(key)
+            return Decision(False, arrival - now, interval, self._burst)  # noqa: FBT003
         self._allowed += 1
-        arrival += self._interval
-        self._remember(key, arrival, now)
-        left = self._tolerance - (arrival - now) + _SLACK
-        remaining = max(0, min(self._burst, int(left / self._interval)))
-        # A burst of one leaves nothing: the next may come when this one is paid for.
-        wait = 0.0 if remaining else max(0.0, self._interval - left + _SLACK)
-        return Decision(True, self._burst, remaining, arrival - now, wait)  # noqa: FBT003
+        arrivals[key] = arrival = arrival + interval
+        arrivals.move_to_end(key)
+        if len(arrivals) > self._most:
+            _, oldest = arrivals.popitem(last=False)
+            self._forgotten += oldest > now
+        return Decision(True, arrival - now, interval, self._burst)  # noqa: FBT003
 
     def statistics(self) -> Statistics:
         """Return what it holds and did."""
         return Statistics(len(self._arrivals), self._allowed, self._refused, self._forgotten)
-
-    def _remember(self, key: str, arrival: float, now: float) -> None:
-        self._arrivals[key] = arrival
-        self._arrivals.move_to_end(key)
-        if len(self._arrivals) > self._most:
-            _, oldest = self._arrivals.popitem(last=False)
-            self._forgotten += oldest > now

@@ -11,7 +11,7 @@ from bellbuoy.host.web.identity import REQUEST_ID
 SERVER = "bellbuoy"
 
 # Names that are folded already cost a third of a plain string.
-_OPTIONS = istr("X-Content-Type-Options")
+OPTIONS = istr("X-Content-Type-Options")
 
 
 class Connection(Protocol):
@@ -19,9 +19,11 @@ class Connection(Protocol):
 
     Attributes:
         serving: The task of the request in progress.
+        request_id: Its id.
     """
 
     serving: "asyncio.Task[Any] | None"
+    request_id: str
 
     def part(self) -> None:
         """Take no further request; read on, after the last answer, until the client has it."""
@@ -32,7 +34,7 @@ def sign(response: web.StreamResponse, request_id: str) -> None:
     headers = response.headers
     headers[REQUEST_ID] = request_id
     headers[hdrs.SERVER] = SERVER
-    headers[_OPTIONS] = "nosniff"
+    headers[OPTIONS] = "nosniff"
 
 
 def say_goodbye(response: web.StreamResponse) -> None:

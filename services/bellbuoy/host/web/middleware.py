@@ -18,7 +18,7 @@ from bellbuoy import logcontext
 from bellbuoy.errors import Overloaded
 from bellbuoy.host.web.accesslog import SLOW, AccessLog, Answered
 from bellbuoy.host.web.admission import METHODS, Inadmissible, admit, is_last
-from bellbuoy.host.web.answer import end, say_goodbye, sign
+from bellbuoy.host.web.answer import end, say_goodbye
 from bellbuoy.host.web.identity import Identities, told, trace
 from bellbuoy.host.web.problem import Problem, translate
 from bellbuoy.host.web.shortcuts import Handler, Shortcuts
@@ -70,11 +70,11 @@ class Middleware:
         on, and so a client that leaves ends what was done for it alone.
         """
         task: Any = asyncio.current_task()  # there is one: it runs this
-        protocol: Any = request.protocol  # of a class of ours; a cast costs more than the rest
+        protocol: Any = request._protocol  # noqa: SLF001 - of a class of ours, without a call
         request_id = self.identities.identify(request)
         logcontext.current.set((told, request_id, request.headers))
         start = self._traffic.enter(task)
-        protocol.serving = task
+        protocol.serving, protocol.request_id = task, request_id
         try:
             admit(request)
             if (shortcut := self._shortcut(request)) is not None:
@@ -151,7 +151,6 @@ class Middleware:
     def _finish(
         self, request: web.Request, response: web.StreamResponse, request_id: str, seconds: float
     ) -> None:
-        sign(response, request_id)
         if self._traffic.draining:
             say_goodbye(response)
         if is_last(request) and not response.prepared:

@@ -19,6 +19,7 @@ from bellbuoy.host.connections import Connections
 from bellbuoy.host.web.answer import end, sign
 from bellbuoy.host.web.identity import Identities
 from bellbuoy.host.web.malformed import MAX_FIELD, MAX_FIELDS, MAX_LINE, TooSlow, explain
+from bellbuoy.host.web.plain import serialize
 from bellbuoy.host.web.problem import Problem
 from bellbuoy.host.web.telemetry import HttpMetrics
 from bellbuoy.host.web.traffic import Traffic
@@ -41,6 +42,7 @@ class HttpProtocol(RequestHandler):
 
     Attributes:
         serving: The task of the request in progress, or of the last one.
+        request_id: The id of that request.
 
     Args:
         manager: aiohttp's.
@@ -62,6 +64,7 @@ class HttpProtocol(RequestHandler):
         "_read",
         "_stalled",
         "_traffic",
+        "request_id",
         "serving",
     )
 
@@ -91,6 +94,7 @@ class HttpProtocol(RequestHandler):
         self._metrics = metrics
         self._identities = identities
         self.serving: asyncio.Task[Any] | None = None
+        self.request_id = ""
         self._made = 0.0
         # Since when a part of a head is there, answers are left unread, a body is being read and
         # whose it is, and our side of the connection is closed; 0 for not at all.
@@ -170,6 +174,26 @@ class HttpProtocol(RequestHandler):
         elif self._current_request is not None:
             self._look_at_body(now, self._current_request)
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write an answer; return it, and whether its client has left."""
+        data = None if self._upgraded else serialize(request, resp, self.request_id)
+        if data is None:
+            sign(resp, self.request_id)
+            return await super().finish_response(request, resp, start_time)
+        request._finish()  # noqa: SLF001 - as aiohttp's own does
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return resp, True
+        transport.write(data)
+        if self._paused:
+            try:
+                await self._drain_helper()
+            except ConnectionError:
+                return resp, True
+        return resp, False
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -186,13 +210,15 @@ class HttpProtocol(RequestHandler):
             raise ConnectionError("part of an answer is on its way, no other can follow") from exc
         # aiohttp takes what it did not understand for HTTP/1.0.
         request._version = HttpVersion11  # noqa: SLF001
-        problem, name = explain(status, exc), self._identities.identify(request)
+        problem = explain(status, exc)
+        self.request_id = self._identities.identify(request)
         if problem.status >= 500:  # noqa: PLR2004
             self._metrics.failed("none", exc or RuntimeError())
-            _log.error("request failed outside the middleware", request_id=name, exc_info=exc)
+            _log.error(
+                "request failed outside the middleware", request_id=self.request_id, exc_info=exc
+            )
         self._metrics.malformed(problem.status)
-        response = problem.response(name)
-        sign(response, name)
+        response = problem.response(self.request_id)
         end(request, response)
         return response
 
