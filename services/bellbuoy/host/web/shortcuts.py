@@ -20,6 +20,9 @@ from aiohttp.web_urldispatcher import (
     UrlMappingMatchInfo,
 )
 
+_ANY_SEGMENT = (DynamicResource.GOOD, "[^/]+")
+"""What takes a whole segment: aiohttp's own pattern, and the one that takes braces, too."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -47,11 +50,14 @@ class Shortcuts:
             return
         resources = [(each, *_shape(each)) for each in app.router.resources()]
         # Where a resource may take anything, only the router can say who gets what.
-        closed = {path for each, path, _ in resources if _takes_any_method(each)}
-        closed |= {path.rpartition("/")[0] for path in closed}
-        closed |= {path for each, path, name in resources if name is None and _may_fit(each, path)}
+        fixed = {path for each, path, name in resources if not name and _takes_any_method(each)}
+        variable = {path for each, path, name in resources if name and _takes_any_method(each)}
+        variable |= {path.rpartition("/")[0] for path in fixed}
+        variable |= {
+            path for each, path, name in resources if name is None and _may_fit(each, path)
+        }
         for resource, path, name in resources:
-            if name is not None and path not in closed:
+            if name is not None and path not in (variable if name else fixed):
                 self._add(resource, path, name)
 
     def find(self, request: web.BaseRequest) -> Shortcut | None:
@@ -94,14 +100,15 @@ def _shape(resource: AbstractResource) -> tuple[str, str | None]:
     before, _, rest = resource.canonical.partition("{")
     path, slash, begun = before.rpartition("/")
     name = rest.removesuffix("}")
-    plain = f"{re.escape(path + slash)}(?P<{name}>{DynamicResource.GOOD})"
-    return path, name if _pattern(resource) == plain and not begun else None
+    plain = [f"{re.escape(path + slash)}(?P<{name}>{each})" for each in _ANY_SEGMENT]
+    return path, name if _pattern(resource) in plain and not begun else None
 
 
 def _may_fit(resource: AbstractResource, path: str) -> bool:
     """Return whether a resource of another shape may match a path and one segment after it."""
     pattern = _pattern(resource)
-    plain = pattern.count(f">{DynamicResource.GOOD})") == pattern.count("(?P<") > 0
+    variables = pattern.count("(?P<")
+    plain = sum(pattern.count(f">{each})") for each in _ANY_SEGMENT) == variables > 0
     return not plain or resource.canonical.count("/") == path.count("/") + 1
 
 

@@ -27,6 +27,8 @@ ROUTES = (
     web.get("/users/{id}", second),
     web.delete("/users/{id}", first),
     web.get("/users/{id}/posts/{post}", first),
+    web.get("/files/{file:[^/]+}", first),
+    web.get("/numbers", second),
     web.get("/numbers/{number:[0-9]+}", first),
     web.get("/numbers/{word}", second),
     web.route("*", "/any/{thing}", first),
@@ -48,9 +50,17 @@ async def application(*middlewares: Any) -> web.Application:
     return app
 
 
-FIXED = (("GET", "/"), ("HEAD", "/"), ("GET", "/users"), ("POST", "/users"), ("GET", "/users/me"))
+FIXED = (
+    ("GET", "/"),
+    ("HEAD", "/"),
+    ("GET", "/users"),
+    ("POST", "/users"),
+    ("GET", "/users/me"),
+    ("GET", "/numbers"),
+)
 VARIABLE = (
     ("GET", "/users/1"),
+    ("GET", "/files/1"),
     ("HEAD", "/users/Ada"),
     ("DELETE", "/users/me"),
     ("GET", "/users/1/posts/2"),
@@ -80,7 +90,7 @@ LONG = (
 )
 
 
-@pytest.mark.parametrize("method, target", [*FIXED, *VARIABLE[:3]])
+@pytest.mark.parametrize("method, target", [*FIXED, *VARIABLE[:4]])
 async def test_a_shortcut_is_what_the_router_finds(method: str, target: str) -> None:
     """The same route of the same resource with the same values, for the same application."""
     app = await application()
@@ -94,7 +104,7 @@ async def test_a_shortcut_is_what_the_router_finds(method: str, target: str) -> 
     assert shortcut.match.current_app is app
 
 
-@pytest.mark.parametrize("method, target", [*LONG, VARIABLE[3]])
+@pytest.mark.parametrize("method, target", [*LONG, VARIABLE[4]])
 async def test_everything_else_goes_the_long_way(method: str, target: str) -> None:
     """Another variable, a query, another spelling, another method, a resource that comes first."""
     assert Shortcuts(await application()).find(make_mocked_request(method, target)) is None
