@@ -61,11 +61,12 @@ class Web:
             raise RuntimeError("on purpose")
 
         async def stay(_: web.Request) -> web.Response:
-            while True:
-                try:
-                    await asyncio.sleep(60)
-                except asyncio.CancelledError:
-                    continue
+            with worker.monitor.span("web.stay"):
+                while True:
+                    try:
+                        await asyncio.sleep(60)
+                    except asyncio.CancelledError:
+                        continue
 
         app = web.Application()
         app.add_routes(
