@@ -119,7 +119,7 @@ def test_a_vanished_peer_is_noticed(loop: str, has_sent: bool) -> None:  # noqa:
 
 def test_a_peer_that_vanishes_while_it_is_written_to_is_cut(loop: str) -> None:
     """At the write timeout: what is unsent does not wait for the kernel to give up."""
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_WRITE_TIMEOUT_SECONDS": "1"}
+    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_WRITE_TIMEOUT_SECONDS": "4"}
     with network() as link, served(link, environ) as program:
         (worker,) = program.traffic()
         before = sockets(worker)

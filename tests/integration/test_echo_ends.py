@@ -26,7 +26,7 @@ def open_sockets(pid: int) -> int:
 
 def test_old_connections_are_finished(loop: str) -> None:
     """At their age they get what they sent, then FIN; nobody is reset."""
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_MAX_AGE_SECONDS": "1"}
+    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_MAX_AGE_SECONDS": "4"}
     with running("echo", environ) as program:
         program.await_workers(1)
         began = time.monotonic()
@@ -34,7 +34,7 @@ def test_old_connections_are_finished(loop: str) -> None:
             assert all(is_echoed(client) for client in clients)
             for client in clients:
                 assert client.recv(1) == b""
-                assert time.monotonic() - began >= 0.9
+                assert time.monotonic() - began >= 3.6  # a tenth is jitter
                 client.sendall(b"too late, and no reset")
                 client.shutdown(socket.SHUT_WR)
                 assert client.recv(1) == b""
@@ -60,7 +60,7 @@ def test_thousands_of_silent_connections_are_closed(loop: str) -> None:
 
 def test_an_idle_connection_is_closed(loop: str) -> None:
     """With FIN, at the idle timeout; one that talks now and then is kept."""
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_IDLE_TIMEOUT_SECONDS": "2"}
+    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_IDLE_TIMEOUT_SECONDS": "4"}
     with running("echo", environ) as program:
         program.await_workers(1)
         with connected(program.address, 2) as (idle, busy):

@@ -100,7 +100,7 @@ def test_a_worker_out_of_descriptors_pauses_and_goes_on(loop: str) -> None:
                 freed = time.monotonic()
                 assert all(is_echoed(client) for client in waiting)
                 # A pause takes a tenth of a second; the rest is for a busy machine.
-                assert time.monotonic() - freed < 2
+                assert time.monotonic() - freed < 10
         assert program.traffic() == [worker]
         assert 1 <= len(program.logged("accept paused")) <= 3 + time.monotonic() - began
         assert program.stop() == 0

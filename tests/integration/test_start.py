@@ -76,9 +76,10 @@ def test_a_readiness_that_fails_is_a_boot_failure_that_is_tried_again(loop: str)
     """The service was open, so the container is not given up; deaths are counted."""
     environ = {"BUOY_LOOP": loop, "BUOY_BROKEN_PLACE": "ready"}
     with running("broken", environ, complaints=ANY) as program:
+        died = "bellbuoy_worker_deaths_total"
+        eventually(lambda: program.metrics().value(died, how="exit") >= 3)
         eventually(lambda: len(program.logged("worker died", how="exit")) >= 3)
         assert program.get("/readyz").status == 503
-        assert program.metrics().value("bellbuoy_worker_deaths_total", how="exit") >= 3
         assert program.stop() == 0
 
 

@@ -10,6 +10,7 @@ from time import monotonic
 
 import pytest
 
+from bellbuoy.host.arbiter import REPEAT
 from tests.clients import connect, connected, is_echoed, read_exactly
 from tests.program import PROGRAMS, ROOT, Program, loop, running
 from tests.waiting import eventually
@@ -55,9 +56,8 @@ def slow_request(program: Program, path: str) -> http.client.HTTPConnection:
     """Return a connection on which ``path`` is being handled."""
     connection = http.client.HTTPConnection(*program.address, timeout=20)
     connection.request("GET", path)
-    running = {"task": "web.wait"}
-    if path.startswith("/wait"):
-        eventually(lambda: program.metrics().value("asyncmonitor_tasks_in_progress", **running))
+    running = {"task": f"web.{path[1:5]}"}
+    eventually(lambda: program.metrics().value("asyncmonitor_tasks_in_progress", **running))
     return connection
 
 
@@ -65,7 +65,7 @@ def test_a_request_in_flight_is_finished(loop: str) -> None:
     """SIGTERM waits for it, and its response tells the client to go elsewhere."""
     with running("web", {"BUOY_LOOP": loop}) as program:
         program.await_workers(1)
-        connection = slow_request(program, "/wait?seconds=1.5")
+        connection = slow_request(program, "/wait?seconds=4")
         program.send(signal.SIGTERM)
         response = connection.getresponse()
         assert (response.status, response.read()) == (200, b"waited\n")
@@ -108,14 +108,18 @@ def test_two_signals_at_once_are_one(loop: str) -> None:
     """A terminal and a wrapper each pass Ctrl-C on; that alone cuts no request short."""
     with running("web", {"BUOY_LOOP": loop}) as program:
         program.await_workers(1)
-        connection = slow_request(program, "/wait?seconds=3")
+        connection = slow_request(program, "/wait?seconds=4")
+        began = monotonic()
         program.send(signal.SIGINT)
         eventually(lambda: not program.is_ready())
         program.send(signal.SIGINT)
-        assert connection.getresponse().read() == b"waited\n"
+        took = monotonic() - began
+        answer = connection.getresponse().read()
         connection.close()
         assert program.wait() == 0
-    assert program.logged("hurrying") == []
+    assert answer == b"waited\n"
+    # On a machine that stalled in between, the second came late enough to be one.
+    assert program.logged("hurrying") == [] or took >= REPEAT
 
 
 def hurry(program: Program) -> int:
@@ -138,7 +142,7 @@ def test_a_second_signal_hurries(loop: str) -> None:
         eventually(lambda: not program.is_ready())
         hurried = monotonic()
         assert hurry(program) == 0
-        assert monotonic() - hurried < 8
+        assert monotonic() - hurried < 20
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             connection.getresponse()
         connection.close()
@@ -152,7 +156,6 @@ def test_a_drain_ends_at_its_deadline(loop: str) -> None:
     with running("web", environ) as program:
         program.await_workers(1)
         connection = slow_request(program, "/stay")
-        eventually(lambda: program.metrics().value("bellbuoy_connections_active") == 1)
         assert program.stop() == 0
         connection.close()
     assert program.logged("drain cut short")

@@ -139,7 +139,8 @@ class Arbiter(gunicorn.arbiter.Arbiter):
         worker.tmp.close()
         slot = worker.slot
         told = slot.state is State.STOPPED or (self.plan.board.stopping and code == 0)
-        lived = time.time() - slot.born
+        # Until one has served, whoever dies has died while booting, however slow the machine is.
+        lived = time.time() - slot.born if self.plan.board.was_open else 0.0
         cells = slot.load()
         settle(self.plan.board.layout, cells)
         slot.free(cells)

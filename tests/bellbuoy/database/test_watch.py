@@ -116,20 +116,25 @@ async def test_while_down_it_asks_on_a_connection_of_its_own(tmp_path: Path) -> 
 async def test_an_alarm_ends_its_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An outage is probed at once, not at the next look at an idle server."""
     monkeypatch.setattr(module, "FIRST_PROBE", 0.001)
-    reader = Reader(Schema(2, 1))
+    reader, monitor = Reader(Schema(2, 1)), AsyncMonitor()
     watch = watching(tmp_path, reader)
-    watch.start(AsyncMonitor())
+    watch.start(monitor)
     await asyncio.wait_for(reader.asked.acquire(), 5)
     await asyncio.wait_for(watch.compatible.wait(), 5)
     await asyncio.sleep(0)
+    assert monitor.get_stats().tasks["database.look"].started == 1
     watch.alarm()
-    await asyncio.wait_for(reader.asked.acquire(), 2)
+    await asyncio.wait_for(reader.asked.acquire(), module.CHECK / 2)
+    assert monitor.get_stats().tasks["database.look"].started == 2
     await watch.stop()
 
 
 async def test_stopping_twice_is_no_mistake(tmp_path: Path) -> None:
     """Closing is idempotent."""
+    monitor = AsyncMonitor()
     watch = watching(tmp_path, Reader(Schema(2, 1)))
-    watch.start(AsyncMonitor())
+    watch.start(monitor)
     await watch.stop()
     await watch.stop()
+    ended = monitor.get_stats().tasks["database.watch"]
+    assert (ended.started, ended.cancelled) == (1, 1)

@@ -145,10 +145,12 @@ def test_somebody_else_s_child_is_nobody_s_worker(
     assert deaths(arbiter) == {}
 
 
-def die_young(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+def die_young(
+    arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch, times: int, lived: float = 0.1
+) -> None:
     """Have workers die while they boot."""
     for pid in range(100, 100 + times):
-        born(arbiter, pid, lived=0.1)
+        born(arbiter, pid, lived)
         reap(arbiter, monkeypatch, (pid, exit_status(BOOT_ERROR)))
 
 
@@ -160,6 +162,14 @@ def test_a_service_that_never_boots_is_given_up(
     with pytest.raises(HaltServer) as caught:
         die_young(arbiter, monkeypatch, 1)
     assert caught.value.exit_status == BOOT_ERROR
+
+
+def test_a_service_that_takes_long_to_fail_is_given_up_as_well(
+    arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine takes seconds for a boot; who never was open did not live, but boot."""
+    with pytest.raises(HaltServer):
+        die_young(arbiter, monkeypatch, BOOT_ATTEMPTS, lived=30.0)
 
 
 def test_a_service_that_once_was_open_is_not_given_up(

@@ -111,12 +111,15 @@ async def test_a_later_head_has_its_time_from_its_first_byte() -> None:
         assert served.rejected("silent") == 0
 
 
-async def test_a_head_that_comes_in_pieces_but_in_time_is_taken() -> None:
+async def test_a_head_that_comes_in_pieces_but_in_time_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """And the next one has all its time again."""
+    monkeypatch.setattr(timeouts, "HEAD", 2.0)
     async with served_app(Desk().app) as served, served.client() as client:
-        for _ in range(4):
+        for _ in range(3):
             client.writer.write(HEAD)
-            await asyncio.sleep(timeouts.HEAD / 3)
+            await asyncio.sleep(0.7)  # together they take more than one has
             client.writer.write(b"\r\n")
             assert (await client.receive()).status == 200
         assert served.rejected("header") == 0
@@ -180,8 +183,8 @@ async def test_of_a_flood_behind_a_slow_answer_little_is_taken() -> None:
     async with served_app(desk.app) as served, served.client() as client:
         client.writer.write(request * flood)
         await soon(lambda: desk.served)
-        await asyncio.sleep(0.2)
         (connection,) = served.server.connections
+        await soon(lambda: connection.transport and not connection.transport.is_reading())
         assert len(connection._messages) <= 32
         unsent = client.writer.transport.get_write_buffer_size()
         assert unsent > len(request) * flood / 2
