@@ -204,6 +204,24 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     made.close()
 
 
+@pytest.mark.parametrize("outcome", ENDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_work_of_each_kind_ends_in_each_way(
+    loop: asyncio.AbstractEventLoop, kind: Callable[..., End], outcome: str
+) -> None:
+    """What the interleavings are made of."""
+    board = Scoreboard(FAMILIES, 2)
+    process = Process(board.workers[0], loop)
+    process.start("work", kind)
+    process.publish()
+    assert view(take(board)).tasks["work"].running == 1
+    process.end(0, outcome)
+    process.publish()
+    task = view(take(board)).tasks["work"]
+    assert (task.started, task.running) == (1, 0)
+    assert {name for name, count in task.outcomes.items() if count} == {outcome}
+
+
 def test_a_process_killed_before_it_published_leaves_nothing(
     loop: asyncio.AbstractEventLoop,
 ) -> None:

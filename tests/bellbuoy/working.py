@@ -58,7 +58,7 @@ class Job:
         elif kind is TimeoutError:
             self._turn()
             assert self.deadline
-            self.deadline.reschedule(self.loop.time())
+            self.loop.call_soon(self.deadline.reschedule, 0.0)  # long ago
         elif kind:
             self.told.set_exception(kind())
         else:
