@@ -7,7 +7,7 @@
 Two ways to have too little. The list of users waits for PostgreSQL: its answers take 15 ms on a
 link of ours and the pool has five connections, so that is some 330 a second, and what is beyond
 must be refused. The greeting needs nothing but CPU time: its capacity is measured first, and what
-is beyond waits in connections, whose number bounds it. what is beyond waits in connections, whose number bounds it. The server has one core, the client and
+is beyond waits in connections, whose number bounds it. The server has one core, the client and
 PostgreSQL the other, as in ``make bench-api``. SECONDS is for each of the levels; with the 5 it has
 by default all takes about a minute. Writes ``bench/results/overload.json``.
 """
