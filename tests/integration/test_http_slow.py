@@ -16,7 +16,7 @@ from tests.api.serving import AUTHORIZED, Address, Client, known_tokens
 from tests.clients import room
 from tests.integration.test_api_deaths import fill
 from tests.postgres import Database, database, postgres
-from tests.program import Program, loop, ports
+from tests.program import UNMEASURED, Program, loop, ports
 
 __all__ = ["database", "loop", "postgres"]
 
@@ -92,7 +92,7 @@ async def test_hundreds_of_slow_clients_cost_little_and_end_in_time(
 ) -> None:
     """Silent ones, slow heads, slow bodies and idle ones at once; others notice nothing."""
     await fill(database)
-    environ = {**known_tokens(tmp_path), "BUOY_WORKERS": "1", "BUOY_LOOP": loop}
+    environ = {**known_tokens(tmp_path), "BUOY_WORKERS": "1", "BUOY_LOOP": loop, **UNMEASURED}
     with room(6 * EACH):
         command = [sys.executable, "-m", "api"]
         program = Program(command, ports("api") | database.environ() | environ)
