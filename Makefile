@@ -113,12 +113,17 @@ test-contract: $(VENV)/dev.txt ## Try the api against its OpenAPI document for t
 	@BELLBUOY_CONTRACT_EXAMPLES=2000 BELLBUOY_CONTRACT_SECONDS=600 \
 		$(PY) -m pytest tests/integration/test_contract.py $(ARGS)
 
+.PHONY: test-faults
+test-faults: $(VENV)/dev.txt ## Try the faults that take minutes in numbers: kills, resets
+	@BELLBUOY_KILLS=100 BELLBUOY_RESETS=10000 $(PY) -m pytest $(ARGS) \
+		tests/integration/test_database_history.py tests/integration/test_api_disconnects.py
+
 # Kubernetes. OVERLAY names one of k8s/overlays; kubectl's own context says which cluster.
 OVERLAY ?= dev
 KUBECTL := kubectl --namespace bellbuoy
 # kubectl renders with the kustomize that it contains.
 RENDER = $(if $(shell command -v kubectl 2>/dev/null),kubectl kustomize,kustomize build)
-# $(call K8S_SECRET,name,keys). One that is there is kept, because the database has its values, too.
+# $(call K8S_SECRET,name,files). One that is there is kept, because the database has its values, too.
 # Server-side, because a client's apply would write the values into an annotation.
 K8S_SECRET = $(KUBECTL) get secret $(1) --ignore-not-found --output=name | grep -q . \
 	|| $(KUBECTL) create secret generic $(1) $(2:%=--from-file=secrets/%) \
@@ -129,7 +134,7 @@ k8s-secrets: secrets ## Make the namespace and the Secrets that the cluster has 
 	@kubectl get namespace bellbuoy --ignore-not-found --output=name | grep -q . \
 		|| kubectl apply --filename=k8s/base/namespace.yaml
 	@$(call K8S_SECRET,bellbuoy-database,postgres.password owner.password app.password metrics.password)
-	@$(call K8S_SECRET,bellbuoy-api,api.tokens)
+	@$(call K8S_SECRET,bellbuoy-api,api/api.tokens)
 	@$(call K8S_SECRET,bellbuoy-admin,admin.token)
 
 .PHONY: k8s-apply

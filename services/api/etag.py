@@ -76,6 +76,23 @@ def required(request: web.Request) -> Versions:
     return Versions([], []) if but is None else Versions(match.versions(), but)
 
 
+def require_addition(request: web.Request) -> None:
+    """Refuse to add to a list if a condition speaks against it.
+
+    The list is what a POST is about, and it is always there, so ``If-None-Match: *`` is never true
+    (RFC 9110, section 13.1.2). It has no tag of its own, because those of pages say nothing of the
+    rest: no tag ever matches.
+
+    Raises:
+        Problem: 412, or 400 when a condition is malformed.
+    """
+    match, none_match = _condition(request, "If-Match"), _condition(request, "If-None-Match")
+    if none_match is not None and none_match.tags is None:
+        raise Problem(412, "The list is there. An address has one user anyway: leave * out.")
+    if match is not None and match.tags is not None:
+        raise Problem(412, "A list has no version that one could mean.")
+
+
 def is_known(request: web.Request, tag: str) -> bool:
     """Return whether the client has what ``tag`` stands for already.
 

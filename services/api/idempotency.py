@@ -25,6 +25,9 @@ CREATE: Final = "users.create"
 WAIT = 1.0
 """Seconds to wait for another request with the same key."""
 
+UNKNOWN = 1000
+"""Keys to remember at most of which nobody knows whether they were done."""
+
 LOOK = 0.05
 """Seconds between two looks at a key that another process holds."""
 
@@ -104,6 +107,8 @@ class Idempotency:
         self._limiter = limiter
         # Done here: others with the key need not ask PostgreSQL meanwhile.
         self._doing: dict[tuple[str, str], asyncio.Event] = {}
+        # Done or not: COMMIT was sent here and not answered. The oldest is the first.
+        self._unknown: dict[tuple[str, str], None] = {}
 
     async def once(self, key: Key, work: Work, done: Callable[[Answer], object]) -> Answer:
         """Return what ``work`` answers, or answered when the key came first.
@@ -111,7 +116,8 @@ class Idempotency:
         Args:
             key: The client's name for it.
             work: The work.
-            done: Called with the answer once it is kept, though nobody may wait for it any more.
+            done: Called with the answer when it is first known to be kept, though nobody may wait
+                for it any more: after a COMMIT that was not answered, when it is asked for again.
 
         Raises:
             Overloaded: There was no turn for it; nothing was done.
@@ -127,6 +133,7 @@ class Idempotency:
                     return await self._limiter.execute(lambda: self._do(key, work, done))
             except (_InProgressError, OutcomeUnknown) as error:
                 # What became of it is in the table, and asking again does no harm.
+                self._note(key, error)
                 if asyncio.get_running_loop().time() > end:
                     if isinstance(error, OutcomeUnknown):
                         raise
@@ -134,7 +141,19 @@ class Idempotency:
             await asyncio.sleep(LOOK)
 
     async def _do(self, key: Key, work: Work, done: Callable[[Answer], object]) -> Answer:
-        return await self._database.write(CREATE, lambda each: _once(each, key, work), done)
+        def known(answer: Answer) -> None:
+            was_unknown = (key.owner, key.text) in self._unknown
+            self._unknown.pop((key.owner, key.text), None)
+            if was_unknown or not answer.is_replay:
+                done(answer)
+
+        return await self._database.write(CREATE, lambda each: _once(each, key, work), known)
+
+    def _note(self, key: Key, error: Exception) -> None:
+        if isinstance(error, OutcomeUnknown):
+            self._unknown[key.owner, key.text] = None
+            if len(self._unknown) > UNKNOWN:
+                del self._unknown[next(iter(self._unknown))]
 
     async def _wait_for_others(self, key: Key, end: float) -> None:
         while (event := self._doing.get((key.owner, key.text))) is not None:

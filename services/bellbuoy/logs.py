@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TextIO
 
 import structlog
@@ -56,6 +56,7 @@ def configure(
             ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _discreet,
                 *_renderers(stream),
             ],
         )
@@ -95,9 +96,41 @@ def _adder(fields: Mapping[str, object]) -> Processor:
     return add
 
 
+def _discreet(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Take PostgreSQL's DETAIL, which quotes rows, from what a traceback is made of.
+
+    The pool removes them, but whoever uses the driver directly, or asyncio, may log its errors.
+    """
+    given = event.get("exc_info")
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
+    if isinstance(given, tuple):
+        error = given[1]
+    for each in _all_of(error):
+        if hasattr(each, "sqlstate") and hasattr(each, "detail"):
+            each.detail = None
+    return event
+
+
+def _all_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, those it came from, and those it consists of."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions
+
+
 def _renderers(stream: TextIO) -> list[Processor]:
     if stream.isatty():
-        return [structlog.dev.ConsoleRenderer()]
+        # Not the one that shows variables, which hold what clients sent.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("message"),

@@ -130,6 +130,40 @@ def test_a_person_reads_text() -> None:
     assert "{" not in stream.getvalue()
 
 
+def _raise(error: Exception) -> None:
+    raise error
+
+
+class Server(Exception):
+    """An error as the driver has it."""
+
+    sqlstate = "23505"
+    detail: str | None = "Key (email)=(ada@example.org) already exists."
+
+    def __str__(self) -> str:
+        """Say all of it."""
+        return f"duplicate key\nDETAIL: {self.detail}"
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_a_traceback_quotes_no_rows(stream: io.StringIO) -> None:
+    """Whoever logs it, however deep the error lies; and no variables, which hold what came in."""
+    logs.configure("info", stream)
+    email = "eve@example.org"
+    deep = ExceptionGroup("several", [RuntimeError(len(email)), Server()])
+    error = RuntimeError("no")
+    error.__cause__ = deep
+    logging.getLogger("asyncio").error("never retrieved", exc_info=error)
+    try:
+        _raise(error)
+    except RuntimeError:
+        logging.getLogger("asyncio").exception("failed")
+        structlog.get_logger("bellbuoy.test").exception("failed")
+    text = stream.getvalue()
+    assert text.count("duplicate key") == 3
+    assert "example.org" not in text.replace('email = "eve@example.org"', "")
+
+
 def test_warnings_are_logged() -> None:
     """Python's own, such as those of resources that were not closed."""
     stream = io.StringIO()

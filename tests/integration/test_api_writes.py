@@ -81,6 +81,33 @@ async def test_a_version_that_is_not_meant_is_left_alone(
     assert nobody.status == 404
 
 
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "conditional"}])
+@pytest.mark.parametrize(
+    "field, value, status",
+    [
+        ("If-None-Match", "*", 412),
+        ("If-None-Match", '"1"', 201),
+        ("If-None-Match", "1", 400),
+        ("If-Match", "*", 201),
+        ("If-Match", '"1"', 412),
+        ("If-Match", "", 400),
+    ],
+)
+async def test_what_is_added_is_added_under_its_condition(
+    tmp_path: Path,
+    database: Database,
+    key: Mapping[str, str],
+    field: str,
+    value: str,
+    status: int,
+) -> None:
+    """RFC 9110, 13.1: the list is there and has no tag; what it rules out is not done."""
+    async with api(tmp_path, database) as served:
+        reply = await write(served, "POST", "/users", ADA, {**key, field: value})
+        made = await rows(database, "SELECT count(*) FROM users WHERE name = 'Ada'")
+    assert (reply.status, made) == (status, int(status == 201))
+
+
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "left"}])
 async def test_a_user_is_counted_though_its_client_has_left(
     tmp_path: Path, database: Database, key: Mapping[str, str]

@@ -6,6 +6,7 @@ terminated sessions, cancelled callers. The history is checked against the rows 
 
 import asyncio
 import itertools
+import os
 import random
 import signal
 
@@ -22,6 +23,9 @@ __all__ = ["own_postgres"]
 
 WRITE = "test.write"
 WRITERS = 8
+
+KILLS = int(os.environ.get("BELLBUOY_KILLS", "3"))
+"""The catalogue kills a hundred times, and so does `make test-faults`; each costs two seconds."""
 
 _TERMINATE = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'test'"
@@ -110,10 +114,11 @@ async def final(target: Opened, table: str) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120 + 20 * KILLS)
 async def test_no_acknowledged_write_is_lost_whatever_happens_to_postgresql(
     own_postgres: Server,
 ) -> None:
-    """Killed three times, restarted, its sessions terminated, callers that run away."""
+    """Killed again and again, restarted, its sessions terminated, callers that run away."""
     database = own_postgres.database()
     own_postgres.psql(
         "CREATE TABLE marks (n int); CREATE TABLE shadows (n int);"
@@ -124,7 +129,8 @@ async def test_no_acknowledged_write_is_lost_whatever_happens_to_postgresql(
     async with opened(settings, operations=(READ, WRITE), schema=0) as target:
         await until(lambda: answers(target))
         writers = Writers(target)
-        for strike in (signal.SIGKILL, None, signal.SIGINT, signal.SIGKILL, signal.SIGKILL):
+        strikes = (None, signal.SIGINT, *[signal.SIGKILL] * KILLS)
+        for strike in strikes:
             await writers.written(100)
             if strike is None:
                 await asyncio.to_thread(own_postgres.psql, _TERMINATE)
@@ -139,5 +145,5 @@ async def test_no_acknowledged_write_is_lost_whatever_happens_to_postgresql(
         marks, shadows = await final(target, "marks"), await final(target, "shadows")
     assert writers.history.violations(marks) == []
     assert sorted(marks) == sorted(shadows)
-    assert len(writers.history.ok) >= 600
+    assert len(writers.history.ok) >= 100 * len(strikes)
     assert writers.history.failed

@@ -1,12 +1,14 @@
 """The pool's sessions in a real PostgreSQL: nothing stays set, nothing leaks, none grows old."""
 
 import asyncio
+from typing import Any
 
+import asyncpg
 import pytest
 
-from bellbuoy.database import watch
+from bellbuoy.database import connections, watch
 from bellbuoy.errors import DatabaseUnavailable, QueryFailed
-from tests.bellbuoy.database.pools import READ, opened, settings_for
+from tests.bellbuoy.database.pools import READ, Opened, opened, settings_for
 from tests.integration.asking import (
     answers,
     backends,
@@ -124,3 +126,80 @@ async def test_a_new_password_needs_no_restart(own_postgres: Server) -> None:
             "WHERE application_name = 'test'",
         )
         assert await answers(target)
+
+
+async def taken(target: Opened) -> object:
+    """Return the process of the connection that is used next."""
+    return await target.pool.fetchrow(READ, "SELECT pg_backend_pid()")
+
+
+async def test_a_connection_passes_from_caller_to_caller(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver's pool is asked for it once, and not for each statement."""
+    asked: list[object] = []
+    acquire = asyncpg.Pool.acquire
+
+    def counted(pool: asyncpg.Pool) -> object:
+        asked.append(pool)
+        return acquire(pool)
+
+    monkeypatch.setattr(connections, "LEASE", 60.0)
+    async with opened(settings_for(database, pool_size=1)) as target:
+        await until(lambda: answers(target))
+        monkeypatch.setattr(asyncpg.Pool, "acquire", counted)
+        assert len({await taken(target) for _ in range(20)}) == 1
+        assert len(asked) <= 1  # the watch may just have had all replaced
+        assert target.measures().idle.value == 1
+
+
+async def test_the_driver_s_pool_looks_at_it_once_a_lease(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is replaced when it is too old, though it is in use all the time."""
+    monkeypatch.setattr(connections, "LEASE", 0.0)
+    released: list[object] = []
+    release = asyncpg.Pool.release
+
+    async def counted(pool: asyncpg.Pool, connection: Any, **options: float) -> None:
+        released.append(connection)
+        await release(pool, connection, **options)
+
+    monkeypatch.setattr(asyncpg.Pool, "release", counted)
+    async with opened(settings_for(database, pool_size=1)) as target:
+        await until(lambda: answers(target))
+        before = len(released)
+        for _ in range(5):
+            await taken(target)
+    assert len(released) >= before + 5
+
+
+async def test_an_unused_connection_goes_back_by_itself(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is closed when nobody has used it for as long as the driver's pool keeps it."""
+    monkeypatch.setattr(connections, "LEASE", 0.01)
+    monkeypatch.setattr(connections, "IDLE", 0.01)
+    monkeypatch.setattr(watch, "WAIT_FOR_SCHEMA", 60.0)
+    async with opened(settings_for(database, pool_size=1)) as target:
+        await until(lambda: answers(target))
+
+        async def is_closed() -> bool:
+            seen = target.measures()
+            return (seen.idle.value, seen.used.value) == (0, 0)
+
+        await until(is_closed)
+
+
+async def test_closing_waits_for_no_lease(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is in use meanwhile goes back as soon as its statement is done."""
+    monkeypatch.setattr(connections, "LEASE", 60.0)
+    monkeypatch.setattr(connections, "CLOSE", 60.0)
+    async with asyncio.timeout(20):
+        async with opened(settings_for(database, pool_size=1)) as target:
+            await until(lambda: answers(target))
+            asking = asyncio.ensure_future(target.pool.fetch(READ, "SELECT pg_sleep(0.2)"))
+            await until(lambda: is_used(target, 1))
+        assert len(await asking) == 1

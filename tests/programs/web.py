@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
@@ -19,10 +20,11 @@ REQUESTS = counter("web_requests_total", "Requests that were handled.")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(HostSettings):
-    """Its ports."""
+    """Its ports, and a file without which it does not open; a folder that there is will do."""
 
     web_port: Port = 7778
     web_admin_port: Port = 9778
+    web_needs: str = "/"
 
 
 class Web:
@@ -31,9 +33,15 @@ class Web:
     name = "web"
     families = (REQUESTS, *FAMILIES)
 
+    def __init__(self, needs: str) -> None:
+        """Need a file."""
+        self.needs = Path(needs)
+
     @asynccontextmanager
     async def open(self, worker: host.Worker) -> AsyncIterator[host.Server]:
         """Serve the routes."""
+        if not self.needs.exists():
+            raise RuntimeError("not without its file, on purpose")
         requests = worker.instruments.counter(REQUESTS)
 
         async def greet(request: web.Request) -> web.Response:
@@ -76,4 +84,4 @@ class Web:
 
 if __name__ == "__main__":
     chosen = load(Settings, os.environ)
-    host.run(Web(), chosen, port=chosen.web_port, admin_port=chosen.web_admin_port)
+    host.run(Web(chosen.web_needs), chosen, port=chosen.web_port, admin_port=chosen.web_admin_port)

@@ -20,6 +20,16 @@ ON_LOOPBACK = re.compile(r"127\.0\.0\.1:")
 CLIENT_TRAFFIC = re.compile(r"\$\{PUBLISH_ADDRESS:-127\.0\.0\.1\}:.*:(8888|8080)")
 SECRET = re.compile(r"(PASSWORD|TOKEN)(?!_*FILE)")
 
+
+def is_harmless(volume: str | dict[str, Any]) -> bool:
+    """Return whether what is mounted is Docker's own, or the host's and read-only."""
+    if isinstance(volume, str):
+        return volume.endswith(":ro") or not volume.startswith((".", "/"))
+    # A folder that is missing would be made, and be root's.
+    is_made = volume.get("bind", {}).get("create_host_path", True)
+    return volume["type"] == "bind" and volume.get("read_only", False) and not is_made
+
+
 RULES: dict[str, Callable[[Service], object]] = {
     "its root is read-only": lambda service: service.get("read_only"),
     "it has no capability": lambda service: (
@@ -42,9 +52,7 @@ RULES: dict[str, Callable[[Service], object]] = {
         not any(map(SECRET.search, service.get("environment", ())))
     ),
     "it changes nothing of the host": lambda service: all(
-        volume.endswith(":ro")
-        for volume in service.get("volumes", ())
-        if volume.startswith((".", "/"))
+        map(is_harmless, service.get("volumes", ()))
     ),
     "it publishes client traffic only": lambda service: all(
         ON_LOOPBACK.match(port) or CLIENT_TRAFFIC.fullmatch(port)
@@ -72,6 +80,11 @@ MISTAKES: list[tuple[str, Service]] = [
     ("it has time to stop", {"stop_grace_period": ...}),
     ("its secrets are files", {"environment": {"POSTGRES_PASSWORD": "postgres"}}),
     ("it changes nothing of the host", {"volumes": ["./deploy:/etc/deploy"]}),
+    (
+        "it changes nothing of the host",
+        {"volumes": [{"type": "bind", "bind": {"create_host_path": False}}]},
+    ),
+    ("it changes nothing of the host", {"volumes": [{"type": "bind", "read_only": True}]}),
     ("it publishes client traffic only", {"ports": ["9888:9888"]}),
     ("it publishes client traffic only", {"ports": ["${PUBLISH_ADDRESS:-127.0.0.1}:1:9888"]}),
     ("old versions read it", {"healthcheck": {"start_interval": "1s"}}),
@@ -114,6 +127,7 @@ def test_the_database_is_on_the_inner_network_only() -> None:
 def test_a_secret_that_is_missing_says_what_makes_it() -> None:
     """Whichever of them compose looks for first."""
     said = "${SECRETS_DIR:?run 'make secrets' first}"
+    assert [volume["source"] for volume in SERVICES["api"]["volumes"]] == [f"{said}/api"]
     files = {name: secret["file"] for name, secret in COMPOSE["secrets"].items()}
     ours = {name: file for name, file in files.items() if "SECRETS_DIR" in file}
     assert ours == {name: f"{said}/{name}" for name in ours}

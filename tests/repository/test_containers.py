@@ -15,11 +15,12 @@ import yaml
 
 import bellbuoy
 from api.settings import ApiSettings
-from bellbuoy import timeouts
+from bellbuoy import timeouts, tokens
 from bellbuoy.cli.token import SCOPES
 from bellbuoy.database.settings import DatabaseSettings
 from bellbuoy.host.acceptor import RESERVED_DESCRIPTORS
 from bellbuoy.settings import ApiPorts, EchoPorts, HostSettings, Settings, load, variable
+from bellbuoy.tokens import Tokens
 from bellbuoy.tokenwatch import TokenWatch
 from echo.settings import EchoSettings
 from onebox import announcement
@@ -139,20 +140,44 @@ def test_git_ignores_what_make_secrets_writes(path: str) -> None:
 def test_make_secrets_makes_a_token_that_the_api_knows(tmp_path: Path) -> None:
     """By its hash; what is there already stays, a token from before there were hashes included."""
     (tmp_path / "api.token").write_text("a token from before\n")
+    known = tmp_path / "api" / "api.tokens"
     environ = {**os.environ, "SECRETS_DIR": str(tmp_path)}
     for _ in range(2):
         subprocess.run(["deploy/secrets"], cwd=ROOT, env=environ, check=True)
-        found = TokenWatch("X", tmp_path / "api.tokens").find("a token from before")
+        found = TokenWatch("X", known).find("a token from before")
         assert found is not None
         assert (found.name, found.scopes) == ("dev", SCOPES)
-        (tmp_path / "api.tokens").touch()
-    assert "from before" not in (tmp_path / "api.tokens").read_text()
+        known.touch()
+    assert "from before" not in known.read_text()
     (tmp_path / "api.token").unlink()
-    (tmp_path / "api.tokens").unlink()
+    known.unlink()
     subprocess.run(["deploy/secrets"], cwd=ROOT, env=environ, check=True)
     made = (tmp_path / "api.token").read_text()
     assert len(made) == 64
-    assert TokenWatch("X", tmp_path / "api.tokens").find(made)
+    assert TokenWatch("X", known).find(made)
+
+
+def test_the_container_s_user_may_read_the_tokens_and_nothing_beside_them(tmp_path: Path) -> None:
+    """Whatever the umask: the folder that it sees is open, the one around it is not."""
+    environ = {**os.environ, "SECRETS_DIR": str(tmp_path / "made")}
+    command = ["sh", "-c", "umask 077; deploy/secrets"]
+    subprocess.run(command, cwd=ROOT, env=environ, check=True)
+    folder = tmp_path / "made" / "api"
+    modes = [path.stat().st_mode & 0o777 for path in (folder.parent, folder, folder / "api.tokens")]
+    assert modes == [0o700, 0o755, 0o444]
+    assert [path.name for path in folder.iterdir()] == ["api.tokens"]
+
+
+def test_make_secrets_moves_the_tokens_into_their_folder(tmp_path: Path) -> None:
+    """Those that lie where they were before are kept, or every client would be locked out."""
+    with tokens.editing(tmp_path / "api.tokens"):
+        known = Tokens((tokens.issue("alice", "hers", SCOPES),))
+        tokens.write(tmp_path / "api.tokens", known)
+    environ = {**os.environ, "SECRETS_DIR": str(tmp_path)}
+    subprocess.run(["deploy/secrets"], cwd=ROOT, env=environ, check=True)
+    found = TokenWatch("X", tmp_path / "api" / "api.tokens").find("hers")
+    assert found is not None
+    assert not (tmp_path / "api.tokens").exists()
 
 
 def test_make_up_prints_what_make_run_prints(tmp_path: Path) -> None:

@@ -71,11 +71,11 @@ def test_secrets_are_made_after_their_namespace(checkout: Path) -> None:
     database = ["postgres.password", "owner.password", "app.password", "metrics.password"]
     assert created == [
         creation("bellbuoy-database", *database),
-        creation("bellbuoy-api", "api.tokens"),
+        creation("bellbuoy-api", "api/api.tokens"),
         creation("bellbuoy-admin", "admin.token"),
     ]
     assert log.count("apply --server-side --filename=-") == len(created)
-    values = [each.read_text() for each in (checkout / "secrets").iterdir()]
+    values = [path.read_text() for path in (checkout / "secrets").rglob("*") if path.is_file()]
     assert len(set(values)) == len(values)
     assert [line for line in log if any(value in line for value in values)] == []
 

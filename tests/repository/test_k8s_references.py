@@ -42,13 +42,14 @@ MISTAKES = {
         "HorizontalPodAutoscaler", "bellbuoy-api", ("spec", "scaleTargetRef", "kind"), "StatefulSet"
     ),
 }
-CREATED = re.compile(r"^\t@\$\(call K8S_SECRET,([\w-]+),([\w. ]+)\)$", re.MULTILINE)
+CREATED = re.compile(r"^\t@\$\(call K8S_SECRET,([\w-]+),([\w./ ]+)\)$", re.MULTILINE)
 INCLUDED = re.compile(r"^\\i (\S+)$|`cat (\S+)`", re.MULTILINE)
 
 
 def secrets() -> dict[str, set[str]]:
     """Return the Secrets that the Makefile creates, with their keys."""
-    return {name: set(keys.split()) for name, keys in CREATED.findall(text(File("Makefile")))}
+    created = CREATED.findall(text(File("Makefile")))
+    return {name: {File(file).name for file in files.split()} for name, files in created}
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
@@ -170,7 +171,7 @@ def test_no_pod_holds_a_secret_that_it_does_not_need() -> None:
         for workload in rendering("dev").workloads()
     }
     assert held == {
-        "Deployment/bellbuoy-api": {"app.password", "api.tokens", "admin.token"},
+        "Deployment/bellbuoy-api": {"app.password", "api/api.tokens", "admin.token"},
         "Deployment/bellbuoy-echo": {"admin.token"},
         "Job/bellbuoy-migrate": {"owner.password"},
         "StatefulSet/bellbuoy-postgres": {

@@ -142,14 +142,16 @@ class Stack:
 
     def secrets(self) -> list[str]:
         """Return every secret there is."""
-        return [path.read_text() for path in Path(self.environ["SECRETS_DIR"]).iterdir()]
+        files = Path(self.environ["SECRETS_DIR"]).rglob("*")
+        return [path.read_text() for path in files if path.is_file()]
 
-    def get(self, service: str, port: int, path: str) -> tuple[int, str]:
+    def get(self, service: str, port: int, path: str, token: str = "") -> tuple[int, str]:
         """Return status and body of the answer behind a published port; (0, "") for none."""
+        headers = {"Authorization": f"Bearer {token or self.token()}"}
         published = inspect(self.container(service))["NetworkSettings"]["Ports"][f"{port}/tcp"]
         connection = HTTPConnection("127.0.0.1", int(published[0]["HostPort"]), timeout=10)
         try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {self.token()}"})
+            connection.request("GET", path, headers=headers)
             response = connection.getresponse()
             return response.status, response.read().decode()
         except (OSError, HTTPException):

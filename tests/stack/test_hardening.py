@@ -76,4 +76,5 @@ def test_a_container_gets_its_own_secrets_only(stack: Stack) -> None:
     """The api cannot read the owner's password, echo nothing of the database."""
     listing = "ls /run/secrets 2>/dev/null || true"
     assert stack.exec("echo", listing).split() == ["admin.token"]
-    assert stack.exec("api", listing).split() == ["admin.token", "api.tokens", "app.password"]
+    assert stack.exec("api", "ls /run/secrets/api/*.tokens") == "/run/secrets/api/api.tokens"
+    assert stack.exec("api", listing).split() == ["admin.token", "api", "app.password"]

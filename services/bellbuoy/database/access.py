@@ -77,10 +77,13 @@ class Access:
             connection = await self._connect()
             asked = time.monotonic()
             self._measures.acquire.observe(asked - start)
+            is_clean = False
             try:
-                return await self._ask_on(connection, operation, work, asked)
+                answer = await self._ask_on(connection, operation, work, asked)
+                is_clean = True
             finally:
-                await self._connections.give_back(connection)
+                await self._connections.give_back(connection, is_clean=is_clean)
+            return answer
         finally:
             self._connections.end_turn()
 

@@ -6,6 +6,8 @@ for PostgreSQL; the two are never confused.
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,11 @@ from bellbuoy.errors import DatabaseUnavailable
 IDLE = 60.0
 """Seconds after which an unused connection is closed."""
 
+LEASE = 1.0
+"""Seconds for which a connection passes from caller to caller without the driver's pool in between,
+whose taking and giving back cost as much as a small query. Once a second it looks at each
+connection all the same: whether it is too old, too long unused, or to be replaced."""
+
 RELEASE = 1.0
 """Seconds for giving a connection back; it waits for the end of a cancelled statement."""
 
@@ -29,6 +36,14 @@ RETRY_AFTER = 1.0
 """Seconds after which asking again makes sense."""
 
 Connection = asyncpg.pool.PoolConnectionProxy
+
+# The internal one is what a connection raises that ends in the very moment of its release.
+_RELEASED = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 _log = structlog.get_logger("bellbuoy.database")
 
@@ -57,6 +72,11 @@ class Connections:
         self._turns = asyncio.Semaphore(size)
         self._measures = measures
         self._pool: asyncpg.Pool
+        # When each connection came from the pool, and which of them wait for the next caller.
+        self._leases: dict[Connection, float] = {}
+        self._spare: list[Connection] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._returning: set[asyncio.Task[None]] = set()
 
     async def open(self, lost: Callable[[], None] = lambda: None) -> None:
         """Make the pool; without a floor it connects to nothing.
@@ -82,6 +102,8 @@ class Connections:
         """Close every connection, within :data:`CLOSE` seconds even if PostgreSQL is silent."""
         try:
             async with asyncio.timeout(CLOSE):
+                self._end_leases()
+                await asyncio.gather(*self._returning)
                 await self._pool.close()
         except TimeoutError:
             # The pool has terminated itself when it was cancelled.
@@ -118,15 +140,59 @@ class Connections:
         Raises:
             Exception: Whatever asyncpg meets when it connects, within ``timeouts.CONNECT``.
         """
-        return await self._pool.acquire()
+        while self._spare:
+            connection = self._spare.pop()
+            if not is_gone(connection):
+                return connection
+            await self._release(connection)
+        connection = await self._pool.acquire()
+        self._leases[connection] = time.monotonic()
+        return connection
 
-    async def give_back(self, connection: Connection) -> None:
-        """Return what was taken; one that cannot be used any more is closed."""
+    async def give_back(self, connection: Connection, *, is_clean: bool) -> None:
+        """Return what was taken; one that cannot be used any more is closed.
+
+        Args:
+            connection: What was taken.
+            is_clean: Whether its statements were all answered.
+        """
+        lease = self._leases.get(connection, 0.0)
+        if (
+            is_clean
+            and time.monotonic() - lease < LEASE
+            and not is_gone(connection)
+            and not connection.is_in_transaction()
+        ):
+            self._spare.append(connection)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(LEASE, self._return_spare)
+        else:
+            await self._release(connection)
+
+    async def _release(self, connection: Connection) -> None:
+        self._leases.pop(connection, None)
         try:
             await self._pool.release(connection, timeout=RELEASE)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _RELEASED as error:
             # asyncpg has closed the connection; its place in the pool is free.
             _log.info("database connection dropped", reason=type(error).__name__)
+
+    def _end_leases(self) -> None:
+        """Have every connection go back to the pool, those in use after their statement."""
+        self._leases = dict.fromkeys(self._leases, -math.inf)
+        self._return_spare()
+
+    def _return_spare(self) -> None:
+        """Give the pool what nobody uses at the moment."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        for connection in self._spare:
+            task = loop.create_task(self._release(connection))
+            self._returning.add(task)
+            task.add_done_callback(self._returning.discard)
+        self._spare.clear()
 
     def cut(self, connection: Connection) -> None:
         """Close what was taken at once: the server is silent, and would not confirm anything."""
@@ -135,11 +201,12 @@ class Connections:
 
     async def expire(self) -> None:
         """Have every connection that is open now replaced before it is used again."""
+        self._end_leases()
         await self._pool.expire_connections()
 
     def collect(self) -> None:
         """Store the gauges."""
-        idle = self._pool.get_idle_size()
+        idle = self._pool.get_idle_size() + len(self._spare)
         self._measures.idle.set(idle)
         self._measures.used.set(self._pool.get_size() - idle)
         self._measures.most.set(self._size)

@@ -4,6 +4,7 @@ Law of this file: the server's SQLSTATE decides where there is one; what remains
 whether an answer came at all. PostgreSQL's DETAIL, which quotes rows, goes no further.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -92,6 +93,8 @@ again itself; inside one everything is undone, and whoever asks again is served.
 _READ_ONLY = "25006"
 _LOST_CLASS = "08"  # connection exceptions
 _FULL_CLASS = "53"  # insufficient resources
+_VALUE_CLASS = "22"  # data exceptions
+_VALUE = re.compile(r': | ?"')
 _BAD_VALUE = "22000"  # data_exception: the driver itself could not encode a value
 
 
@@ -146,9 +149,16 @@ def describe(error: BaseException) -> str:
 
 
 def strip(error: BaseException) -> None:
-    """Remove the DETAIL, which quotes rows, before the error is kept as a cause and logged."""
+    """Remove what quotes rows and values before the error is kept as a cause and logged.
+
+    That is the DETAIL; and where a value is wrong (class 22, the driver's own refusals included),
+    the message from the value on, and what the driver's codec said.
+    """
     if isinstance(error, asyncpg.PostgresError):
         error.detail = None
+    if (sqlstate(error) or "").startswith(_VALUE_CLASS):
+        error.args = tuple(_VALUE.split(str(each), maxsplit=1)[0] for each in error.args)
+        error.__cause__ = error.__context__ = None
 
 
 def _constraint(error: Exception) -> str | None:

@@ -105,6 +105,19 @@ def test_detail_is_neither_described_nor_kept() -> None:
     assert "ada" not in str(error)
 
 
+def test_a_wrong_value_is_not_kept() -> None:
+    """PostgreSQL quotes it in the message itself, and the driver does so twice."""
+    theirs = server_error("22P02", 'invalid input syntax for type bigint: "ada@example.com"')
+    strip(theirs)
+    assert str(theirs) == "invalid input syntax for type bigint"
+    ours = asyncpg.DataError("invalid input for query argument $12: 'ada' (not an int)")
+    ours.__cause__ = TypeError("'ada'")
+    assert "ada" in str(ours)
+    strip(ours)
+    assert str(ours) == "invalid input for query argument $12"
+    assert ours.__cause__ is ours.__context__ is None
+
+
 def test_an_error_without_a_message_is_described_by_its_type() -> None:
     """A log line is never empty."""
     assert describe(TimeoutError()) == "TimeoutError"

@@ -1,4 +1,4 @@
-"""The tables: the processes, the tasks, what was refused, and every number without a chart.
+"""The tables: the processes, the tasks, and every number without a chart.
 
 Law of this file: it decides nothing and formats nothing, and every table has a bound.
 """
@@ -23,12 +23,6 @@ RUNNING = 12
 OTHERS = 60
 """Numbers without a chart that are shown."""
 
-_REFUSALS = (
-    "bellbuoy_connections_rejected_total",
-    "http_requests_rejected_total",
-    "db_refused_total",
-    "db_pool_acquire_timeouts_total",
-)
 _SHOWN_ELSEWHERE = ("asyncmonitor_", "asyncio_", "bellbuoy_", "db_", "http_", "python_")
 
 Use = Callable[[int], Usage | None]
@@ -102,15 +96,6 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Something that is turned away, and why."""
-
-    what: str
-    total: float
-    rate: float
-
-
-@dataclass(frozen=True)
 class Number:
     """One number without a chart."""
 
@@ -163,16 +148,6 @@ def running(view: TaskView) -> list[Waiting]:
     return list(places.values())[:RUNNING]
 
 
-def refusals(interval: Interval) -> list[Refusal]:
-    """Return what was refused since the start, by reason."""
-    return [
-        Refusal(" ".join([_noun(name), *labels.values()]), total, gain / interval.seconds)
-        for name in _REFUSALS
-        for labels, gain in interval.gains(name)
-        if (total := interval.value(name, **labels))
-    ]
-
-
 def others(interval: Interval) -> list[Number]:
     """Return the numbers of the service's own that no chart shows."""
     return list(_others(interval))[:OTHERS]
@@ -204,12 +179,3 @@ def _row(
     return ProcessRow(
         name, pid, state, beat_age, connections, used.age, used.cpu_seconds, used.memory
     )
-
-
-def _noun(name: str) -> str:
-    return {
-        "bellbuoy_connections_rejected_total": "connections:",
-        "http_requests_rejected_total": "requests:",
-        "db_refused_total": "statements: outage",
-        "db_pool_acquire_timeouts_total": "statements: no connection free",
-    }[name]

@@ -15,17 +15,16 @@ from bellbuoy.host.statuspage.charts import Chart, limits
 from bellbuoy.host.statuspage.finding import Level
 from bellbuoy.host.statuspage.history import SAMPLES, History, Incident, Values
 from bellbuoy.host.statuspage.interval import Interval
+from bellbuoy.host.statuspage.refusals import Refusal, refusals
 from bellbuoy.host.statuspage.summary import calm, load
 from bellbuoy.host.statuspage.tables import (
     Number,
     ProcessRow,
-    Refusal,
     TaskRow,
     Use,
     Waiting,
     others,
     processes,
-    refusals,
     running,
     tasks,
 )

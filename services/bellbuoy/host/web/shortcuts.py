@@ -1,16 +1,27 @@
-"""Shortcuts: routes whose whole path is fixed, found by the request line and not by searching.
+"""Shortcuts: routes found by the request line and not by searching.
 
-aiohttp's router tries resources one after the other and makes a match for each request, and its
-application looks again for what this one has not got. For a path that names nothing both always end
-alike, so they are done once, in advance. What has a variable, a query, another spelling of its
-path, an ``Expect``, or middlewares of aiohttp's goes the long way, which stays aiohttp's.
+aiohttp's router tries resources one after the other, each in a coroutine, and its application looks
+again for what this one has not got. For a path that is fixed, or fixed but for a plain last
+segment, all of the outcome but that segment is known in advance. What has another variable, a
+query, another spelling of its path, an ``Expect``, or middlewares of aiohttp's goes the long way,
+which stays aiohttp's.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from aiohttp import hdrs, web
-from aiohttp.web_urldispatcher import PlainResource, UrlMappingMatchInfo
+from aiohttp.web_urldispatcher import (
+    AbstractResource,
+    AbstractRoute,
+    DynamicResource,
+    PlainResource,
+    UrlMappingMatchInfo,
+)
+
+_ANY_SEGMENT = (DynamicResource.GOOD, "[^/]+")
+"""What takes a whole segment: aiohttp's own pattern, and the one that takes braces, too."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,31 +34,88 @@ class Shortcut(NamedTuple):
 
 
 class Shortcuts:
-    """The fixed routes of one application.
+    """The routes of one application whose path ends in one variable at most.
 
     Args:
         app: Set up already; nothing can be added to it.
     """
 
     def __init__(self, app: web.Application) -> None:
-        """Match every route that has no variable."""
-        self._found: dict[tuple[str, str], Shortcut] = {}
+        """Match every such route."""
+        self._app = app
+        self._fixed: dict[tuple[str, str], Shortcut] = {}
+        # By what stands before the last slash; with the variable's name.
+        self._variable: dict[tuple[str, str], tuple[AbstractRoute, str]] = {}
         if app.middlewares or app.router._matched_sub_app_resources:  # noqa: SLF001
             return
-        for resource in app.router.resources():
-            if isinstance(resource, PlainResource):
-                for route in resource:
-                    match = UrlMappingMatchInfo({}, route)
-                    match.add_app(app)
-                    match.freeze()
-                    # The first one that was added is the one that aiohttp finds.
-                    key = (route.method, resource.canonical)
-                    self._found.setdefault(key, Shortcut(match.handler, match))
+        resources = [(each, *_shape(each)) for each in app.router.resources()]
+        # Where a resource may take anything, only the router can say who gets what.
+        fixed = {path for each, path, name in resources if not name and _takes_any_method(each)}
+        variable = {path for each, path, name in resources if name and _takes_any_method(each)}
+        variable |= {path.rpartition("/")[0] for path in fixed}
+        variable |= {
+            path for each, path, name in resources if name is None and _may_fit(each, path)
+        }
+        for resource, path, name in resources:
+            if name is not None and path not in (variable if name else fixed):
+                self._add(resource, path, name)
 
     def find(self, request: web.BaseRequest) -> Shortcut | None:
         """Return what the router would find, if it is known without asking it."""
         message = request._message  # noqa: SLF001 - as it was sent
-        shortcut = self._found.get((message.method, message.path))
-        if shortcut is None or hdrs.EXPECT in message.headers:
-            return None
-        return shortcut
+        path = message.path
+        shortcut = self._fixed.get((message.method, path))
+        if shortcut is None:
+            before, _, segment = path.rpartition("/")
+            found = self._variable.get((message.method, before))
+            # Nothing is encoded in it, no dots go up, and no query follows.
+            if found is None or not (segment.isalnum() and segment.isascii()):
+                return None
+            shortcut = self._match(found[0], {found[1]: segment})
+        return None if hdrs.EXPECT in message.headers else shortcut
+
+    def _add(self, resource: AbstractResource, path: str, variable: str) -> None:
+        # The first one that was added is the one that aiohttp finds.
+        for route in resource:
+            key = route.method, path
+            if variable:
+                self._variable.setdefault(key, (route, variable))
+            elif key not in self._fixed:
+                self._fixed[key] = self._match(route, {})
+
+    def _match(self, route: AbstractRoute, values: dict[str, str]) -> Shortcut:
+        match = UrlMappingMatchInfo(values, route)
+        match.add_app(self._app)
+        match.freeze()
+        return Shortcut(route.handler, match)
+
+
+def _shape(resource: AbstractResource) -> tuple[str, str | None]:
+    """Return a resource's path and its variable, empty if it has none; ``None`` for other shapes.
+
+    Without the variable the path is where the router looks for the resource.
+    """
+    if isinstance(resource, PlainResource):
+        return resource.canonical, ""
+    before, _, rest = resource.canonical.partition("{")
+    path, slash, begun = before.rpartition("/")
+    name = rest.removesuffix("}")
+    plain = [f"{re.escape(path + slash)}(?P<{name}>{each})" for each in _ANY_SEGMENT]
+    return path, name if _pattern(resource) in plain and not begun else None
+
+
+def _may_fit(resource: AbstractResource, path: str) -> bool:
+    """Return whether a resource of another shape may match a path and one segment after it."""
+    pattern = _pattern(resource)
+    variables = pattern.count("(?P<")
+    plain = sum(pattern.count(f">{each})") for each in _ANY_SEGMENT) == variables > 0
+    return not plain or resource.canonical.count("/") == path.count("/") + 1
+
+
+def _takes_any_method(resource: AbstractResource) -> bool:
+    return any(route.method == hdrs.METH_ANY for route in resource)
+
+
+def _pattern(resource: AbstractResource) -> str:
+    pattern = resource.get_info().get("pattern")
+    return pattern.pattern if pattern else ""

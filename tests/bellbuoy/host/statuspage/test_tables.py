@@ -6,16 +6,14 @@ import time
 import msgspec
 import pytest
 
-from bellbuoy.database.measures import REFUSED
-from bellbuoy.host.families import REJECTED
-from bellbuoy.host.statuspage.tables import others, processes, rates, refusals, running, tasks
+from bellbuoy.host.statuspage.tables import others, processes, rates, running, tasks
 from bellbuoy.host.statuspage.usage import Usage
 from bellbuoy.inspector import RunningTask
 from bellbuoy.metrics import counter, gauge
 from bellbuoy.taskmetrics import FINISHED, STARTED
 from bellbuoy.taskrecord import LastError
 from bellbuoy.taskview import WorkerText, view
-from tests.bellbuoy.host.statuspage.stage import DATABASE, HTTP, Stage
+from tests.bellbuoy.host.statuspage.stage import HTTP, Stage
 
 LINES = counter("third_lines_total", "Lines that were answered.")
 DEPTH = gauge("third_depth", "How deep.")
@@ -73,16 +71,6 @@ def test_tasks_that_wait_in_one_place_are_one_row() -> None:
     assert (row.count, row.worker) == (3, stage.workers[1].index)
     assert row.age == pytest.approx(9, abs=1)
     assert row.stack == ("fetch (a.py:1)",)
-
-
-def test_refusals_are_told_by_reason_and_only_if_there_were_any() -> None:
-    """With the rate of now."""
-    stage = Stage((*HTTP, *DATABASE))
-    assert refusals(stage.interval()) == []
-    stage.counts[0].counter(REJECTED, reason="limit").inc(6)
-    stage.counts[0].counter(REFUSED).inc(2)
-    found = [(each.what, each.total, each.rate) for each in refusals(stage.interval(2.0))]
-    assert found == [("connections: limit", 6, 3), ("statements: outage", 2, 1)]
 
 
 def test_a_number_of_the_service_without_a_chart_is_among_the_others() -> None:

@@ -19,53 +19,94 @@ async def second(_: web.Request) -> web.Response:
     return web.Response(text="second")
 
 
+ROUTES = (
+    web.get("/", first),
+    web.get("/users", first),
+    web.post("/users", second),
+    web.get("/users/me", first),
+    web.get("/users/{id}", second),
+    web.delete("/users/{id}", first),
+    web.get("/users/{id}/posts/{post}", first),
+    web.get("/files/{file:[^/]+}", first),
+    web.get("/numbers", second),
+    web.get("/numbers/{number:[0-9]+}", first),
+    web.get("/numbers/{word}", second),
+    web.route("*", "/any/{thing}", first),
+    web.get("/any/{other}", second),
+    web.route("*", "/some/one", first),
+    web.get("/some/{thing}", second),
+    web.get("/v{version}", first),
+    web.get("/both/{one}-{two}", first),
+    web.get("/{name}", second),
+)
+
+
 async def application(*middlewares: Any) -> web.Application:
     """Return an application with plain and variable routes, set up."""
     app = web.Application(middlewares=middlewares)
-    app.add_routes(
-        [
-            web.get("/", first),
-            web.get("/users", first),
-            web.post("/users", second),
-            web.get("/users/{id}", second),
-            web.get("/{name}", second),
-        ]
-    )
+    app.add_routes(ROUTES)
     runner = web.AppRunner(app)
     await runner.setup()
     return app
 
 
-@pytest.mark.parametrize(
-    "method, target", [("GET", "/"), ("HEAD", "/"), ("GET", "/users"), ("POST", "/users")]
+FIXED = (
+    ("GET", "/"),
+    ("HEAD", "/"),
+    ("GET", "/users"),
+    ("POST", "/users"),
+    ("GET", "/users/me"),
+    ("GET", "/numbers"),
 )
-async def test_a_fixed_route_is_what_the_router_finds(method: str, target: str) -> None:
-    """The same route of the same resource, for the same application."""
+VARIABLE = (
+    ("GET", "/users/1"),
+    ("GET", "/files/1"),
+    ("HEAD", "/users/Ada"),
+    ("DELETE", "/users/me"),
+    ("GET", "/users/1/posts/2"),
+)
+LONG = (
+    ("GET", "/users?limit=1"),
+    ("GET", "/users/1?limit=1"),
+    ("GET", "/%75sers"),
+    ("GET", "/users/%41"),
+    ("GET", "/users/ñ"),
+    ("GET", "/users/a-b"),
+    ("GET", "/users/."),
+    ("GET", "/users/.."),
+    ("GET", "/users/"),
+    ("GET", "/users/1/"),
+    ("GET", "//users"),
+    ("GET", "/numbers/1"),
+    ("GET", "/numbers/one"),
+    ("GET", "/any/one"),
+    ("GET", "/some/one"),
+    ("GET", "/some/other"),
+    ("GET", "/v1"),
+    ("GET", "/both/1-2"),
+    ("PUT", "/users/1"),
+    ("DELETE", "/users"),
+    ("OPTIONS", "*"),
+)
+
+
+@pytest.mark.parametrize("method, target", [*FIXED, *VARIABLE[:4]])
+async def test_a_shortcut_is_what_the_router_finds(method: str, target: str) -> None:
+    """The same route of the same resource with the same values, for the same application."""
     app = await application()
     request = make_mocked_request(method, target)
     shortcut, found = Shortcuts(app).find(request), await app.router.resolve(request)
     assert shortcut is not None
     assert shortcut.handler == found.handler
     assert shortcut.match.route is found.route
+    assert shortcut.match == found
     assert shortcut.match.apps == (app,)
     assert shortcut.match.current_app is app
 
 
-@pytest.mark.parametrize(
-    "method, target",
-    [
-        ("GET", "/Ada"),
-        ("GET", "/users/1"),
-        ("GET", "/users?limit=1"),
-        ("GET", "/%75sers"),
-        ("GET", "/users/"),
-        ("GET", "//users"),
-        ("DELETE", "/users"),
-        ("OPTIONS", "*"),
-    ],
-)
+@pytest.mark.parametrize("method, target", [*LONG, VARIABLE[4]])
 async def test_everything_else_goes_the_long_way(method: str, target: str) -> None:
-    """A variable, a query, another spelling, another method."""
+    """Another variable, a query, another spelling, another method, a resource that comes first."""
     assert Shortcuts(await application()).find(make_mocked_request(method, target)) is None
 
 

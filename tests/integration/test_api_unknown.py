@@ -1,0 +1,79 @@
+"""Writes whose COMMIT was done and never answered: the key finds out, and the user is counted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from api.userroutes import CREATED
+from bellbuoy.database import direct
+from onebox import roles
+from tests.api.serving import Reply, Served
+from tests.bellbuoy.database.pools import settings_for
+from tests.integration.test_api_idempotency import ADAS, KEY, PAUSE, WAITING
+from tests.integration.test_api_users import api, until_status
+from tests.integration.test_api_writes import ADA, rows, write
+from tests.postgres import Database, database, postgres
+from tests.proxy import Proxy, proxy
+from tests.waiting import PATIENCE
+
+__all__ = ["database", "postgres"]
+
+pytestmark = pytest.mark.slow
+
+
+@asynccontextmanager
+async def behind_a_link(folder: Path, database: Database) -> AsyncIterator[tuple[Served, Proxy]]:
+    """Serve the api; its way to PostgreSQL can be cut."""
+    async with proxy(("127.0.0.1", database.port)) as link:
+        there = {"BUOY_DB_HOST": link.address[0], "BUOY_DB_PORT": str(link.address[1])}
+        async with api(folder, database, **there) as served:
+            await until_status(served, 200)
+            yield served, link
+
+
+async def ask_and_lose_the_answer(
+    served: Served, database: Database, link: Proxy
+) -> "asyncio.Task[Reply]":
+    """Ask for Ada with the key; return when she is there and the link has fallen silent before.
+
+    A trigger makes the COMMIT wait for a lock.
+    """
+    owner = settings_for(database, role=roles.OWNER)
+    async with direct(owner, "test") as connection, asyncio.timeout(PATIENCE):
+        await connection.execute(PAUSE)
+        await connection.execute("SELECT pg_advisory_lock(7)")
+        asking = asyncio.create_task(write(served, "POST", "/users", ADA, KEY))
+        while not await connection.fetchval(WAITING):  # noqa: ASYNC110 - a lock has no event
+            await asyncio.sleep(0.005)
+        link.silence()
+        await connection.execute("SELECT pg_advisory_unlock(7)")
+        while not await connection.fetchval(ADAS):  # noqa: ASYNC110 - a row has no event
+            await asyncio.sleep(0.005)
+    return asking
+
+
+@pytest.mark.parametrize("is_back_at_once", [True, False])
+async def test_a_user_whose_commit_was_not_answered_is_counted_once(
+    tmp_path: Path, database: Database, *, is_back_at_once: bool
+) -> None:
+    """When it is found out: in the same request if PostgreSQL can be asked again, else later."""
+    async with behind_a_link(tmp_path, database) as (served, link):
+        created = served.instruments.counter(CREATED)
+        asking = await ask_and_lose_the_answer(served, database, link)
+        link.cut()
+        if is_back_at_once:
+            link.resume()
+        first = await asking
+        assert created.value == (first.status == 201)
+        assert is_back_at_once or first.status == 503
+        link.resume()
+        await until_status(served, 200)
+        again = [await write(served, "POST", "/users", ADA, KEY) for _ in range(3)]
+        assert created.value == 1
+        assert served.bugs() == 0
+    assert {reply.status for reply in again} == {201}
+    assert {reply.headers["idempotency-replayed"] for reply in again} == {"true"}
+    assert await rows(database, ADAS) == 1
