@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 from tests.clients import Address, connect, is_echoed, is_served
-from tests.program import Metrics, Program, loop, running
+from tests.program import UNMEASURED, Metrics, Program, loop, running
 from tests.waiting import eventually
 
 __all__ = ["loop"]
@@ -103,7 +103,7 @@ async def test_a_killed_worker_takes_only_its_own_connections_along(loop: str) -
 
     Counters never go back, every scrape is answered, and a replacement serves within two seconds.
     """
-    environ = {"BUOY_LOOP": loop, "BUOY_WORKERS": "2"}
+    environ = {"BUOY_LOOP": loop, "BUOY_WORKERS": "2", **UNMEASURED}
     with running("echo", environ, complaints=["worker died"]) as program:
         await asyncio.to_thread(program.await_workers, 2)
         clients = []
