@@ -46,7 +46,6 @@ _ADDITIONS = (
         "header",
         _Condition,
         "A list has no tag that this could name, and is there: * adds nothing.",
-        example='"0"',
     ),
 )
 _KEY = Parameter(
