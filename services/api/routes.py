@@ -119,7 +119,7 @@ def _users(users: UserRoutes) -> tuple[Route, ...]:
             ),
             problems={
                 409: "The address is another user's, or a request with the key is being done.",
-                412: "If-Match or If-None-Match is not true of the list, which is there and has no tag.",
+                412: "A condition is not true of the list, which is there and has no tag.",
                 **_UNAVAILABLE,
             },
             scope=WRITE,
