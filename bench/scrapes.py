@@ -29,6 +29,10 @@ GENERATIONS = 4
 TARGET = 20.0
 """Milliseconds of the 99th percentile."""
 
+GROWTH = 1.5
+"""Times as much processor time and as many samples as before are no growth: the first scrapes come
+before every route has its series, and the kernel counts processor time in ticks."""
+
 SECONDS = 60
 """Of load; the measuring takes a few."""
 
@@ -53,8 +57,8 @@ def main() -> None:
 
 
 @contextmanager
-def stack(folder: Path, ports: dict[str, int]) -> Iterator[None]:
-    """Run everything until the block ends."""
+def stack(folder: Path, ports: dict[str, int]) -> Iterator[int]:
+    """Run everything until the block ends; yield the process id of what started it."""
     settings = {f"BUOY_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     environ = {**os.environ, **settings, "BUOY_DATA_DIR": str(folder / "data")}
     with (folder / "log").open("w") as log:
@@ -62,7 +66,7 @@ def stack(folder: Path, ports: dict[str, int]) -> Iterator[None]:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)  # noqa: S603
         try:
             await_(lambda: is_up(process, ports))
-            yield
+            yield process.pid
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
@@ -167,8 +171,27 @@ def show(results: dict[str, dict[str, dict[str, float]]]) -> None:
                 f"{condition:24}{name:6}{row['samples']:9.0f}"
                 f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['max_ms']:9.2f}{row['cpu_ms']:9.2f}"
             )
-    worst = max(row["p99_ms"] for row in results["both at full load"].values())
-    print(f"{'met' if worst <= TARGET else 'MISSED'}: p99 {worst} ms of {TARGET:.0f} at full load")
+    for what, found, target in verdicts(results):
+        print(f"{'met' if found <= target else 'MISSED':7} {what}: {found:g}, target <= {target:g}")
+
+
+def verdicts(results: dict[str, dict[str, dict[str, float]]]) -> Iterator[tuple[str, float, float]]:
+    """Yield each clause of what is promised: its words, the figure and the target."""
+    first, loaded, after, later = results.values()
+    yield (
+        "p99 with both services at full load, ms",
+        max(row["p99_ms"] for row in loaded.values()),
+        TARGET,
+    )
+    clauses = {
+        "traffic": (first, after),
+        "worker generations": (after, later),
+        "uptime": (first, later),
+    }
+    for cause, (before, now) in clauses.items():
+        for figure in ("cpu_ms", "samples"):
+            grown = max(now[name][figure] / before[name][figure] for name in SERVICES)
+            yield f"growth with {cause}, {figure}", round(grown, 2), GROWTH
 
 
 if __name__ == "__main__":

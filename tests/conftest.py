@@ -4,14 +4,32 @@ Law of this file: only what concerns each test. Fixtures of one subject stand in
 their own beside this file, and a test imports what it uses.
 """
 
+import signal
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
+# A shell lets what it runs in the background ignore these, and a program under test inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 LOOPS = [
     pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
     pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what takes longest first, so that no worker ends long after the others."""
+    items.sort(key=lambda item: -_seconds(item))
+
+
+def _seconds(item: pytest.Item) -> float:
+    """Return about how long a test takes; one that takes minutes has a timeout of its own."""
+    own: Sequence[float] = [mark.args[0] for mark in item.iter_markers("timeout")]
+    slow = 1.0 if item.get_closest_marker("slow") else 0.0
+    return max(own, default=slow)
 
 
 @pytest.fixture(params=LOOPS)

@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = ROOT / "tests" / "programs"
 MARK = "PROGRAM_UNDER_TEST"
 
+UNMEASURED = dict.fromkeys(("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"), "")
+"""Settings for what is loaded so heavily that measuring its coverage would be most of the work."""
+
 Event = dict[str, Any]
 
 

@@ -7,9 +7,9 @@
 Two ways to have too little. The list of users waits for PostgreSQL: its answers take 15 ms on a
 link of ours and the pool has five connections, so that is some 330 a second, and what is beyond
 must be refused. The greeting needs nothing but CPU time: its capacity is measured first, and what
-is beyond waits in connections, whose number bounds it. The server and PostgreSQL have one core, the
-client the other. SECONDS is for each of the levels; with the 5 it has by default all takes about a
-minute. Writes ``bench/results/overload.json``.
+is beyond waits in connections, whose number bounds it. The server has one core, the client and
+PostgreSQL the other, as in ``make bench-api``. SECONDS is for each of the levels; with the 5 it has
+by default all takes about a minute. Writes ``bench/results/overload.json``.
 """
 
 import asyncio
@@ -147,9 +147,8 @@ async def served() -> AsyncIterator[Subject]:
     """Run PostgreSQL, the link and the api."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        os.sched_setaffinity(0, {SERVER_CORE})
-        database = stack.enter_context(postgres.serve(folder))
         os.sched_setaffinity(0, {CLIENT_CORE})
+        database = stack.enter_context(postgres.serve(folder))
         entry = contestants.ours(folder, database)
         socket = database.cluster.socket / f".s.PGSQL.{database.cluster.port}"
         async with slow_link(socket) as link:

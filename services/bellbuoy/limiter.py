@@ -104,7 +104,8 @@ class ConcurrencyLimiter:
 
         Cancellation: who is cancelled in line leaves it; a turn given in the same moment goes on.
         """
-        await self.acquire()
+        if not self._enter():
+            await self._wait()
         start = self._clock()
         failed = True
         try:
@@ -142,14 +143,8 @@ class ConcurrencyLimiter:
         Raises:
             Overloaded: There was none.
         """
-        if self._in_use < self._limit and not self._line:
-            self._in_use += 1
-            self._admitted += 1
-            return
-        if len(self._line) >= self._max_waiting:
-            self._full += 1
-            raise Overloaded(_FULL, _RETRY_AFTER, "full")
-        await self._wait()
+        if not self._enter():
+            await self._wait()
 
     def release(self, seconds: float, *, failed: bool = False) -> None:
         """Give a turn back.
@@ -163,6 +158,17 @@ class ConcurrencyLimiter:
             self._limit = min(self._most, adaptive.limit)
         self._in_use -= 1
         self._grant()
+
+    def _enter(self) -> bool:
+        """Take a turn if one is free, and return whether it was; refuse when the line is full."""
+        if self._in_use < self._limit and not self._line:
+            self._in_use += 1
+            self._admitted += 1
+            return True
+        if len(self._line) >= self._max_waiting:
+            self._full += 1
+            raise Overloaded(_FULL, _RETRY_AFTER, "full")
+        return False
 
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,28 +1,32 @@
 """Nothing that started is ever unaccounted for, whatever ends, fails or is killed, and when.
 
 Simulated processes share a real scoreboard. Each does what a worker does, through the public
-interface; a model beside it knows what each had published when it was killed.
+interface and in each way in which it counts work; a model beside it knows what each had published
+when it was killed.
 """
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bellbuoy.monitor import AsyncMonitor, Span
+from bellbuoy.monitor import AsyncMonitor
 from bellbuoy.scoreboard import Scoreboard, Slot
 from bellbuoy.snapshot import take
 from bellbuoy.taskmetrics import DROPPED, FAMILIES, OUTCOMES, TASKS, TaskExport, settle
 from bellbuoy.taskview import view
+from tests.bellbuoy.working import KINDS, End, spanned
 
 SLOTS = 3
-ENDS: dict[str, BaseException | None] = {
+ENDS: dict[str, type[BaseException] | None] = {
     "completed": None,
-    "failed": ValueError("on purpose"),
-    "cancelled": asyncio.CancelledError(),
-    "timed_out": TimeoutError(),
+    "failed": ValueError,
+    "cancelled": asyncio.CancelledError,
+    "timed_out": TimeoutError,
 }
 SLOT = st.integers(0, SLOTS - 1)
 
@@ -30,29 +34,27 @@ SLOT = st.integers(0, SLOTS - 1)
 class Process:
     """A worker as far as its tasks are concerned, and what is expected of it."""
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: Slot, loop: asyncio.AbstractEventLoop) -> None:
         """Be forked."""
         slot.take(admin=False)
         self.slot = slot
+        self.loop = loop
         self.instruments = slot.instruments()
         self.monitor = AsyncMonitor()
         TaskExport(self.monitor, self.instruments)
-        self.running: list[tuple[str, Span]] = []
+        self.running: list[tuple[str, End]] = []
         self.counts: Counter[tuple[str, str]] = Counter()
         self.published: Counter[tuple[str, str]] = Counter()
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, kind: Callable[..., End] = spanned) -> None:
         """Begin a piece of work."""
-        span = self.monitor.span(name)
-        span.__enter__()
-        self.running.append((name, span))
+        self.running.append((name, kind(self.monitor, name, self.loop)))
         self.counts[name, "started"] += 1
 
     def end(self, index: int, outcome: str) -> None:
         """End one that runs."""
-        name, span = self.running.pop(index % len(self.running))
-        error = ENDS[outcome]
-        span.__exit__(type(error) if error else None, error, None)
+        name, end = self.running.pop(index % len(self.running))
+        end(ENDS[outcome])
         self.counts[name, outcome] += 1
 
     def publish(self) -> None:
@@ -77,22 +79,36 @@ class Conservation(RuleBasedStateMachine):
     def begin(self) -> None:
         """Have a scoreboard and nobody on it."""
         self.board = Scoreboard(FAMILIES, SLOTS + 1)
+        self.loop = asyncio.new_event_loop()
         self.living: dict[int, Process] = {}
         self.dead: Counter[tuple[str, str]] = Counter()
         # A process that is killed as it publishes may have taken a name's place already.
         self.seen: set[str] = set()
 
+    def teardown(self) -> None:
+        """Leave no task behind, those of the dead included."""
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self.loop.run_until_complete(asyncio.wait(tasks))
+        self.loop.close()
+
     def process(self, slot: int) -> Process:
         """Return the process that has a slot, forked now if there is none."""
         if slot not in self.living:
-            self.living[slot] = Process(self.board.workers[slot])
+            self.living[slot] = Process(self.board.workers[slot], self.loop)
         return self.living[slot]
 
-    @rule(slot=SLOT, name=st.sampled_from(["dive", "float", "other", "ring"]))
-    def start(self, slot: int, name: str) -> None:
-        """One name after the other, in one worker or in several."""
+    @rule(
+        slot=SLOT,
+        name=st.sampled_from(["dive", "float", "other", "ring"]),
+        kind=st.sampled_from(KINDS),
+    )
+    def start(self, slot: int, name: str, kind: Callable[..., End]) -> None:
+        """One name after the other, in one worker or in several, in each way there is."""
         self.seen.add(name)
-        self.process(slot).start(name)
+        self.process(slot).start(name, kind)
 
     @rule(slot=SLOT, first=st.integers(0, 100))
     def crowd(self, slot: int, first: int) -> None:
@@ -180,20 +196,50 @@ Conservation.TestCase.settings = settings(
 TestConservation = Conservation.TestCase
 
 
-def test_a_process_killed_before_it_published_leaves_nothing() -> None:
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """One that does not run."""
+    made = asyncio.new_event_loop()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("outcome", ENDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_work_of_each_kind_ends_in_each_way(
+    loop: asyncio.AbstractEventLoop, kind: Callable[..., End], outcome: str
+) -> None:
+    """What the interleavings are made of."""
+    board = Scoreboard(FAMILIES, 2)
+    process = Process(board.workers[0], loop)
+    process.start("work", kind)
+    process.publish()
+    assert view(take(board)).tasks["work"].running == 1
+    process.end(0, outcome)
+    process.publish()
+    task = view(take(board)).tasks["work"]
+    assert (task.started, task.running) == (1, 0)
+    assert {name for name, count in task.outcomes.items() if count} == {outcome}
+
+
+def test_a_process_killed_before_it_published_leaves_nothing(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
     """What nobody was told cannot be lost: the counts of its slot are as before."""
     board = Scoreboard(FAMILIES, 2)
-    process = Process(board.workers[0])
+    process = Process(board.workers[0], loop)
     process.start("work")
     process.die_publishing(1.0)
     assert view(take(board)).tasks["work"].started == 0
 
 
-def test_what_a_killed_process_had_published_as_running_is_lost() -> None:
+def test_what_a_killed_process_had_published_as_running_is_lost(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
     """The successor in its slot goes on counting."""
     board = Scoreboard(FAMILIES, 2)
     for generation in range(1, 4):
-        process = Process(board.workers[0])
+        process = Process(board.workers[0], loop)
         process.start("work")
         process.start("work")
         process.end(0, "completed")

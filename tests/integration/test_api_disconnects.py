@@ -21,6 +21,7 @@ from tests.integration.test_api_users import USERS, api, until_status
 from tests.integration.test_api_writes import JSON, rows
 from tests.postgres import Database, Server, database, postgres
 from tests.proxy import proxy
+from tests.waiting import PATIENCE, soon
 
 __all__ = ["database", "postgres"]
 
@@ -106,6 +107,7 @@ async def test_a_write_whose_client_resets_is_done_or_not_done(
             written = await users(database)
             with_key = await rows(database, "SELECT count(*) FROM idempotency_keys")
             assert with_key == sum(email(number) in written for number in KEYED)
+            link.delay = 0.0
             again = [
                 await served.ask("/users", "POST", key(number), body(number)) for number in AGAIN
             ]
@@ -159,7 +161,7 @@ async def counted(postgres: Server, database: Database, condition: str) -> int:
 
 async def until_quiet(served: Served, postgres: Server, database: Database) -> None:
     """Return once no request is in flight, and PostgreSQL works on nothing."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while served.server._traffic.in_flight or await counted(  # noqa: ASYNC110 - another's
             postgres, database, "state <> 'idle'"
         ):
@@ -216,7 +218,7 @@ async def test_a_query_goes_on_for_whoever_still_waits_for_it(
                     client.send("/users/1", headers=AUTHORIZED)
                 await until_waiting(postgres, database, 1)
                 await reset(leaves)
-                await asyncio.sleep(0.1)  # in which it would have been cancelled
+                await soon(lambda: len(served.server.connections) == 1)
                 assert await counted(postgres, database, WAITING) == 1
             assert (await stays.receive()).status == 200
         both = [await Client.connect(served.address) for _ in range(2)]

@@ -14,7 +14,7 @@ import pytest
 
 from tests.clients import Address, connect, connected, is_echoed, room
 from tests.network import network
-from tests.program import loop, running
+from tests.program import UNMEASURED, loop, running
 from tests.waiting import PATIENCE, eventually
 
 __all__ = ["loop"]
@@ -55,7 +55,7 @@ def test_thousands_can_come_at_once(loop: str) -> None:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     longest = int(Path("/proc/sys/net/core/somaxconn").read_text())
     count = min(4000, longest - 50, soft - 200)
-    with running("echo", {"BUOY_LOOP": loop}) as program:
+    with running("echo", {"BUOY_LOOP": loop, **UNMEASURED}) as program:
         (worker,) = program.await_workers(1)
         os.kill(worker, signal.SIGSTOP)
         with connected(program.address, count) as clients:
@@ -103,7 +103,7 @@ def overflows() -> int:
 def test_a_burst_of_5000_loses_nobody(loop: str) -> None:
     """Even if the worker hangs while all of them come: no overflow, and everybody is served."""
     count = 5000
-    environ = {"BUOY_LOOP": loop, "BUOY_BACKLOG": "8192"}
+    environ = {"BUOY_LOOP": loop, "BUOY_BACKLOG": "8192", **UNMEASURED}
     with network() as own, own.server.entered(), room(2 * count):
         Path("/proc/sys/net/core/somaxconn").write_text("8192")  # of this namespace
         with running("echo", environ) as program:

@@ -15,7 +15,7 @@ from onebox import roles
 from tests.api.serving import TOKEN, known_tokens
 from tests.bellbuoy.database.pools import settings_for
 from tests.postgres import Database, database, postgres
-from tests.program import Program, ports
+from tests.program import UNMEASURED, Program, ports
 from tests.repository.tree import ROOT
 
 __all__ = ["database", "postgres"]
@@ -49,7 +49,7 @@ def schemathesis(address: tuple[str, int], folder: Path) -> subprocess.Completed
     return subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **UNMEASURED},
         capture_output=True,
         text=True,
         timeout=SECONDS + 240,

@@ -189,3 +189,17 @@ async def test_an_unused_connection_goes_back_by_itself(
             return (seen.idle.value, seen.used.value) == (0, 0)
 
         await until(is_closed)
+
+
+async def test_closing_waits_for_no_lease(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is in use meanwhile goes back as soon as its statement is done."""
+    monkeypatch.setattr(connections, "LEASE", 60.0)
+    monkeypatch.setattr(connections, "CLOSE", 60.0)
+    async with asyncio.timeout(20):
+        async with opened(settings_for(database, pool_size=1)) as target:
+            await until(lambda: answers(target))
+            asking = asyncio.ensure_future(target.pool.fetch(READ, "SELECT pg_sleep(0.2)"))
+            await until(lambda: is_used(target, 1))
+        assert len(await asking) == 1

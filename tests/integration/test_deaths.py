@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 from tests.clients import Address, connect, is_echoed, is_served
-from tests.program import Metrics, Program, loop, running
+from tests.program import UNMEASURED, Metrics, Program, loop, running
 from tests.waiting import eventually
 
 __all__ = ["loop"]
@@ -103,15 +103,17 @@ async def test_a_killed_worker_takes_only_its_own_connections_along(loop: str) -
 
     Counters never go back, every scrape is answered, and a replacement serves within two seconds.
     """
-    environ = {"BUOY_LOOP": loop, "BUOY_WORKERS": "2"}
+    environ = {"BUOY_LOOP": loop, "BUOY_WORKERS": "2", **UNMEASURED}
     with running("echo", environ, complaints=["worker died"]) as program:
         await asyncio.to_thread(program.await_workers, 2)
         clients = []
         for _ in range(40):
             clients.append(Pinger(program.address))
             await clients[-1].came.wait()
+        begun = {"task": "echo.connection"}  # what is counted as lost is what was published so
         await asyncio.to_thread(
-            eventually, lambda: program.metrics().value("bellbuoy_connections_active") == 40
+            eventually,
+            lambda: program.metrics().value("asyncmonitor_tasks_in_progress", **begun) == 40,
         )
         (victim, _) = program.traffic()
         with scraping(program) as scrapes:

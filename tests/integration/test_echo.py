@@ -14,7 +14,7 @@ from tests.clients import (
     pattern,
     read_exactly,
 )
-from tests.program import Program, loop, running
+from tests.program import UNMEASURED, Program, loop, running
 from tests.waiting import eventually
 
 __all__ = ["loop"]
@@ -74,7 +74,7 @@ def test_256_mebibytes_come_back(loop: str) -> None:
     """In one write, read meanwhile; the service holds a small part of it at any time."""
     size = 256 * 1024 * 1024
     data = bytearray(pattern(0, size))
-    with running("echo", {"BUOY_LOOP": loop}) as program:
+    with running("echo", {"BUOY_LOOP": loop, **UNMEASURED}) as program:
         (worker,) = program.await_workers(1)
         before = most_memory(worker)
         with connect(program.address) as client:

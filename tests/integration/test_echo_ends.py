@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients import connect, connected, is_echoed, is_served, pattern, reset
-from tests.program import loop, running
+from tests.program import UNMEASURED, loop, running
 from tests.waiting import eventually
 
 __all__ = ["loop"]
@@ -44,7 +44,7 @@ def test_old_connections_are_finished(loop: str) -> None:
 
 def test_thousands_of_silent_connections_are_closed(loop: str) -> None:
     """Not before the idle timeout; others are accepted and served meanwhile."""
-    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_IDLE_TIMEOUT_SECONDS": "2"}
+    environ = {"BUOY_LOOP": loop, "BUOY_ECHO_IDLE_TIMEOUT_SECONDS": "2", **UNMEASURED}
     with running("echo", environ) as program:
         program.await_workers(1)
         began = time.monotonic()
@@ -83,7 +83,7 @@ def _ended(client: socket.socket) -> str:
 def test_resets_are_nothing_special(loop: str) -> None:
     """20,000, with and without data on the way: no error is logged, nothing stays behind."""
     count = 20_000
-    with running("echo", {"BUOY_LOOP": loop}) as program:
+    with running("echo", {"BUOY_LOOP": loop, **UNMEASURED}) as program:
         (worker,) = program.await_workers(1)
         sockets = open_sockets(worker)
         for number in range(count):

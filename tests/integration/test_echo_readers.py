@@ -7,7 +7,7 @@ import pytest
 
 from tests.clients import connect, fill, is_echoed, open_wide, pattern, read_exactly, reset, room
 from tests.integration.test_echo import most_memory
-from tests.program import Program, loop, running
+from tests.program import UNMEASURED, Program, loop, running
 from tests.waiting import eventually
 
 __all__ = ["loop"]
@@ -70,6 +70,7 @@ def test_many_clients_that_do_not_read_cost_a_bounded_amount_each(loop: str) -> 
         "BUOY_LOOP": loop,
         "BUOY_ECHO_WRITE_BUFFER_BYTES": str(high_water),
         "BUOY_ECHO_WRITE_TIMEOUT_SECONDS": "300",
+        **UNMEASURED,
     }
     with room(count + 200), running("echo", environ) as program, ExitStack() as stack:
         (worker,) = program.await_workers(1)

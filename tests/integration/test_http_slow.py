@@ -22,7 +22,7 @@ from tests.api.serving import AUTHORIZED, Address, Client, known_tokens
 from tests.clients import room
 from tests.integration.test_api_deaths import fill
 from tests.postgres import Database, database, postgres
-from tests.program import Metrics, Program, loop, ports
+from tests.program import UNMEASURED, Metrics, Program, loop, ports
 
 __all__ = ["database", "loop", "postgres"]
 
@@ -183,7 +183,12 @@ async def worker_of_the_api(
     """Run the api with one worker that takes them all; it ends well and without a complaint."""
     most = sum(kind.count for kind in SLOW.values()) + 1_000
     await fill(database)
-    environ = {"BUOY_WORKERS": "1", "BUOY_LOOP": loop, "BUOY_MAX_CONNECTIONS": str(most)}
+    environ = {
+        "BUOY_WORKERS": "1",
+        "BUOY_LOOP": loop,
+        "BUOY_MAX_CONNECTIONS": str(most),
+        **UNMEASURED,
+    }
     with room(most + 1_000):
         command = [sys.executable, "-m", "api"]
         program = Program(

@@ -14,19 +14,25 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.onebox.running import Onebox, eventually, onebox
+from tests.onebox.running import Onebox, copy, eventually, onebox, prepared
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("onebox")]
 
 ECHO = r"echo +127.0.0.1:(\d+)"
 API = r"api +(http://127.0.0.1:\d+)"
 ADMINS = (r"(http://127.0.0.1:\d+) \(echo\)", r"(http://127.0.0.1:\d+) \(api\)")
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory of which the database is made."""
+    return prepared(tmp_path_factory.mktemp("made"))
+
+
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Onebox]:
+def running(tmp_path: Path, made: Path) -> Iterator[Onebox]:
     """The stack, ready."""
-    with onebox(tmp_path / "a path" / "data", tmp_path / "first") as box:
+    with onebox(copy(made, tmp_path / "a path" / "data"), tmp_path / "first") as box:
         yield box.await_ready()
 
 

@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import Scheme, barriers, browser, needs_browser, opened
-from tests.integration.test_statuspage import api, echo, postgres, says, url
+from tests.integration.test_statuspage import WELL, api, echo, postgres, says, url
 from tests.integration.visiting import ask
 from tests.program import running
 
 __all__ = ["api", "browser", "echo", "postgres"]
 
-pytestmark = [pytest.mark.slow, needs_browser]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("statuspage_access"), needs_browser]
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -36,7 +36,7 @@ def test_everybody_can_read_that_a_worker_is_blocked(browser: Browser, scheme: S
         ThreadPoolExecutor(1) as thread,
         opened(browser, url(web), scheme=scheme) as page,
     ):
-        says(page, "#what", "All is well")
+        says(page, "#what", WELL)
         blocked = thread.submit(ask, web.address, "/block?seconds=8")
         says(page, "#what", "Every worker is blocked")
         assert barriers(page) == []

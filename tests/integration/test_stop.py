@@ -12,7 +12,7 @@ import pytest
 
 from bellbuoy.host.arbiter import REPEAT
 from tests.clients import connect, connected, is_echoed, read_exactly
-from tests.program import PROGRAMS, ROOT, Program, loop, running
+from tests.program import PROGRAMS, ROOT, UNMEASURED, Program, loop, running
 from tests.waiting import eventually
 
 __all__ = ["loop"]
@@ -209,7 +209,7 @@ def test_a_stop_right_after_the_start_is_clean() -> None:
     rounds = 12
     codes = subprocess.run(
         [sys.executable, PROGRAMS / "restless.py", str(rounds)],
-        env={**os.environ, "PYTHONPATH": "services:."},
+        env={**os.environ, "PYTHONPATH": "services:.", **UNMEASURED},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -59,6 +59,20 @@ def fake_tree(directory: Path) -> Path:
     return directory / "tree"
 
 
+def prepared(place: Path, tree: Path = ROOT) -> Path:
+    """Return the data directory of a onebox that has run: making the database takes seconds."""
+    with onebox(place / "data", place / "output", tree=tree) as box:
+        assert box.await_ready().end() == 0
+    return place / "data"
+
+
+def copy(made: Path, data: Path) -> Path:
+    """Return ``data``, a copy of a data directory, whoever owns what in it."""
+    data.parent.mkdir(exist_ok=True)
+    subprocess.run(["cp", "--archive", made, data], check=True)
+    return data
+
+
 def eventually(condition: Callable[[], bool], what: str, timeout: float = END_SECONDS) -> None:
     """Return once the condition is true; fail when it does not get so."""
     assert wait_until(condition, timeout=timeout), f"not within {timeout:.0f} s: {what}"

@@ -20,7 +20,7 @@ import pytest
 from onebox import binaries
 from onebox.account import Account
 from onebox.datadir import DataDirectory
-from tests.onebox.running import Onebox, eventually, fake_tree, onebox
+from tests.onebox.running import Onebox, copy, eventually, fake_tree, onebox, prepared
 
 pytestmark = pytest.mark.slow
 
@@ -35,10 +35,23 @@ def tree(tmp_path: Path) -> Path:
     return fake_tree(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory for tests that begin later than with making one."""
+    place = tmp_path_factory.mktemp("made")
+    return prepared(place, fake_tree(place))
+
+
 @pytest.fixture
-def running(tmp_path: Path, tree: Path) -> Iterator[Onebox]:
+def data(tmp_path: Path, made: Path) -> Path:
+    """A data directory with a database."""
+    return copy(made, tmp_path / "data")
+
+
+@pytest.fixture
+def running(tmp_path: Path, tree: Path, data: Path) -> Iterator[Onebox]:
     """A onebox that is ready."""
-    with onebox(tmp_path / "data", tmp_path / "first", tree=tree) as box:
+    with onebox(data, tmp_path / "first", tree=tree) as box:
         yield box.await_ready()
 
 
@@ -156,10 +169,10 @@ def test_a_database_that_was_half_made_is_made_again(tmp_path: Path, tree: Path)
         assert not draft.exists()
 
 
-def test_a_service_that_keeps_dying_ends_everything(tmp_path: Path, tree: Path) -> None:
+def test_a_service_that_keeps_dying_ends_everything(tmp_path: Path, tree: Path, data: Path) -> None:
     """With what it died of; nothing stays half alive."""
     environ = {"FAKE_DEATH": "API"}
-    with onebox(tmp_path / "data", tmp_path, tree=tree, environ=environ) as box:
+    with onebox(data, tmp_path, tree=tree, environ=environ) as box:
         assert box.status() == 1
         assert "onebox: api died 6 times in a row, the last time with exit status 7" in box.errors
         assert box.processes() == []
@@ -167,21 +180,21 @@ def test_a_service_that_keeps_dying_ends_everything(tmp_path: Path, tree: Path) 
 
 
 def test_a_service_that_refuses_its_settings_ends_everything_at_once(
-    tmp_path: Path, tree: Path
+    tmp_path: Path, tree: Path, data: Path
 ) -> None:
     """Starting it again would only repeat the message."""
     environ = {"FAKE_DEATH": "API", "FAKE_DEATH_STATUS": "78"}
-    with onebox(tmp_path / "data", tmp_path, tree=tree, environ=environ) as box:
+    with onebox(data, tmp_path, tree=tree, environ=environ) as box:
         assert box.status() == 1
         assert "onebox: api refuses its settings. Its messages are above." in box.errors
         assert "part died" not in box.errors
         assert box.processes() == []
 
 
-def test_postgresql_has_room_for_all_workers(tmp_path: Path, tree: Path) -> None:
+def test_postgresql_has_room_for_all_workers(tmp_path: Path, tree: Path, data: Path) -> None:
     """Each has its pool and one connection to probe with."""
     environ = {"BUOY_WORKERS": "64", "BUOY_DB_POOL_SIZE": "2"}
-    with onebox(tmp_path / "data", tmp_path, tree=tree, environ=environ) as box:
+    with onebox(data, tmp_path, tree=tree, environ=environ) as box:
         assert int(str(box.await_ready().sql("SHOW max_connections"))) >= 64 * 3 + 5
         assert box.end() == 0
 
@@ -197,28 +210,30 @@ def test_a_log_that_cannot_be_trimmed_ends_nothing(running: Onebox) -> None:
     assert running.errors.count("log cannot be trimmed") == 1
 
 
-def test_a_misspelt_setting_is_told_once(tmp_path: Path, tree: Path) -> None:
+def test_a_misspelt_setting_is_told_once(tmp_path: Path, tree: Path, data: Path) -> None:
     """By onebox; the services do not hear of it."""
-    with onebox(tmp_path / "d", tmp_path, tree=tree, environ={"BUOY_DATA_DIRR": "x"}) as box:
+    with onebox(data, tmp_path, tree=tree, environ={"BUOY_DATA_DIRR": "x"}) as box:
         box.await_ready()
         assert "BUOY_DATA_DIRR" not in box.child("-m", "api").environ()
         assert box.end() == 0
         assert box.errors.count("BUOY_DATA_DIRR is not a setting; did you mean BUOY_DATA_DIR?") == 1
 
 
-def test_a_job_that_fails_ends_everything(tmp_path: Path, tree: Path) -> None:
+def test_a_job_that_fails_ends_everything(tmp_path: Path, tree: Path, data: Path) -> None:
     """A database that is not migrated is not served."""
     environ = {"FAKE_JOB_STATUS": "3"}
-    with onebox(tmp_path / "data", tmp_path, tree=tree, environ=environ) as box:
+    with onebox(data, tmp_path, tree=tree, environ=environ) as box:
         assert box.status() == 1
         assert "-m api migrate ended with 3" in box.errors
         assert box.processes() == []
 
 
-def test_who_presses_ctrl_c_three_times_does_not_wait(tmp_path: Path, tree: Path) -> None:
+def test_who_presses_ctrl_c_three_times_does_not_wait(
+    tmp_path: Path, tree: Path, data: Path
+) -> None:
     """A service that ignores its signals is killed; PostgreSQL still ends in order."""
     environ = {"FAKE_DEAF": "ECHO"}
-    with onebox(tmp_path / "data", tmp_path, tree=tree, environ=environ) as box:
+    with onebox(data, tmp_path, tree=tree, environ=environ) as box:
         box.await_ready()
         for asked in (1, 2):
             box.process.send_signal(signal.SIGINT)

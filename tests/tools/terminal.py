@@ -10,11 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-# The session's leader takes the terminal as its controlling one, then becomes the program. A shell
-# lets what it runs in the background ignore Ctrl-C, and that would be inherited.
+# The session's leader takes the terminal as its controlling one, then becomes the program.
 LEAD = (
-    "import fcntl, os, signal, sys, termios;"
-    "signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    "import fcntl, os, sys, termios;"
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
     "os.execvp(sys.argv[1], sys.argv[1:])"
 )

@@ -102,7 +102,7 @@ class Connections:
         """Close every connection, within :data:`CLOSE` seconds even if PostgreSQL is silent."""
         try:
             async with asyncio.timeout(CLOSE):
-                self._return_spare()
+                self._end_leases()
                 await asyncio.gather(*self._returning)
                 await self._pool.close()
         except TimeoutError:
@@ -177,6 +177,11 @@ class Connections:
             # asyncpg has closed the connection; its place in the pool is free.
             _log.info("database connection dropped", reason=type(error).__name__)
 
+    def _end_leases(self) -> None:
+        """Have every connection go back to the pool, those in use after their statement."""
+        self._leases = dict.fromkeys(self._leases, -math.inf)
+        self._return_spare()
+
     def _return_spare(self) -> None:
         """Give the pool what nobody uses at the moment."""
         if self._timer is not None:
@@ -196,8 +201,7 @@ class Connections:
 
     async def expire(self) -> None:
         """Have every connection that is open now replaced before it is used again."""
-        self._leases = dict.fromkeys(self._leases, -math.inf)
-        self._return_spare()
+        self._end_leases()
         await self._pool.expire_connections()
 
     def collect(self) -> None:

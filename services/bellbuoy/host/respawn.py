@@ -4,7 +4,8 @@ QUICK = 1.0
 """A worker that lived shorter than this, in seconds, died while booting."""
 
 FIRST = 0.25
-LONGEST = 2.0
+DOUBLINGS = 3
+LONGEST = FIRST * 2**DOUBLINGS
 """A killed worker is replaced at once; one that keeps dying, every two seconds at most."""
 
 
@@ -22,7 +23,8 @@ class Respawn:
             self.young_deaths = 0
             return
         if self.young_deaths:
-            self._not_before = now + min(LONGEST, FIRST * 2 ** (self.young_deaths - 1))
+            # Bounded before it is a power: after half an hour that would be no float any more.
+            self._not_before = now + FIRST * 2 ** min(self.young_deaths - 1, DOUBLINGS)
         self.young_deaths += 1
 
     def may_spawn(self, now: float) -> bool:

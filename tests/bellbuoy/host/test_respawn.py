@@ -40,3 +40,12 @@ def test_a_worker_that_lived_ends_the_series() -> None:
     assert respawn.young_deaths == 0
     respawn.died(YOUNG, 50.0)
     assert respawn.may_spawn(50.0)
+
+
+def test_it_backs_off_for_days() -> None:
+    """Two seconds a death, however many there were: a power of their number would overflow."""
+    respawn = Respawn()
+    for number in range(100_000):
+        respawn.died(0.1, now=2.0 * number)
+    assert not respawn.may_spawn(2.0 * number + LONGEST - 0.01)
+    assert respawn.may_spawn(2.0 * number + LONGEST)
