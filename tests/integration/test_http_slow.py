@@ -35,7 +35,7 @@ SLACK = 20.0
 """Seconds by which a busy machine may be late."""
 
 EACH_COSTS = 16 * 1024
-"""Bytes that a connection may cost the worker; 10 to 12 KiB were measured, uvloop's included."""
+"""Bytes that a connection may cost the worker, uvloop's share included."""
 
 MIB = 1 << 20
 HEAD = b"GET / HTTP/1.1\r\nHost: t\r\nX: "
