@@ -115,10 +115,16 @@ async def test_an_idle_service_learns_of_an_outage_when_its_connections_end(
     async def knows(target: Opened) -> bool:
         return target.measures().up.value == 0
 
+    async def has_connected(target: Opened) -> bool:
+        return target.measures().idle.value == 1
+
     async with opened(settings_for(own_postgres.database())) as target:
         await until(lambda: has_looked(target))
-        await asyncio.to_thread(own_postgres.kill)
-        assert await until(lambda: knows(target)) < SOON
+        for _ in range(2):  # whoever has healed is ready for the next one
+            await asyncio.to_thread(own_postgres.kill)
+            assert await until(lambda: knows(target)) < SOON
+            await asyncio.to_thread(own_postgres.start)
+            await until(lambda: has_connected(target))
 
 
 async def _is_down(target: Opened) -> bool:

@@ -118,9 +118,11 @@ class Watch:
         if self._availability.state is not State.DOWN:
             return await self._read()
         found = await self._probe()
-        if self._availability.recovered():
-            _log.info("database available")
-        return found
+        if not self._availability.recovered():
+            return found
+        _log.info("database available")
+        # The pool has a connection again, whose end tells at once of the next outage.
+        return await self._read()
 
     async def _probe(self) -> Schema:
         """Ask on a connection that nobody else has had."""
