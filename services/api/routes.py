@@ -37,18 +37,6 @@ _UNLESS = Parameter(
     "Which versions are not meant; * leaves none.",
     example='"0"',
 )
-_ADDITIONS = (
-    Parameter(
-        "If-Match", "header", _Condition, "* as if it were absent; a list has no tag.", example="*"
-    ),
-    Parameter(
-        "If-None-Match",
-        "header",
-        _Condition,
-        "A list has no tag that this could name, and is there: * adds nothing.",
-        example='"0"',
-    ),
-)
 _KEY = Parameter(
     "Idempotency-Key",
     "header",
@@ -131,11 +119,11 @@ def _users(users: UserRoutes) -> tuple[Route, ...]:
             ),
             problems={
                 409: "The address is another user's, or a request with the key is being done.",
-                412: "A condition is not true of the list.",
+                412: "A condition is not true of the list, which is there and has no tag.",
                 **_UNAVAILABLE,
             },
             scope=WRITE,
-            parameters=(_KEY, *_ADDITIONS),
+            parameters=(_KEY,),
             body=users.new,
         ),
         Route(

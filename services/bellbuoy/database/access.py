@@ -5,6 +5,7 @@ the connections) is drawn here; what it means for the caller is the caller's to 
 that one knows whether something may have been done.
 """
 
+import dataclasses
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -61,6 +62,7 @@ class Access:
         self._measures = measures
         self._alarm = alarm
         self._was_full = -math.inf
+        self._cut_in: int | None = None  # the epoch, if the last connection was cut as it opened
 
     async def ask(self, operation: str, work: Callable[[Connection], Awaitable[R]]) -> R:
         """Return what ``work`` makes of a connection; it is given back whatever happens.
@@ -109,18 +111,27 @@ class Access:
 
     async def _connect(self) -> Connection:
         epoch = self._availability.epoch
+        is_second = self._cut_in == epoch
         try:
-            return await self._connections.take()
+            connection = await self._connections.take()
         except asyncpg.InterfaceError as error:
             # Closing: the last requests of a drain that was cut short.
             raise DatabaseUnavailable(UNREACHABLE, RETRY_AFTER) from error
         except Exception as error:
             fault = faults.while_connecting(error)
+            if fault.kind is Kind.LOST:
+                self._cut_in = epoch
+                if is_second:
+                    # Behind a balancer a dead server looks like this. Not everybody in line shall
+                    # find it out: one was cut before this one began, and nobody got through since.
+                    fault = dataclasses.replace(fault, kind=Kind.OUTAGE)
             self._measures.error(CONNECT, fault.sqlstate).inc()
             if fault.kind is Kind.BUSY:
                 self._note_full(fault)
             await self.suffer(fault, epoch)
             raise FaultError(fault) from error
+        self._cut_in = None
+        return connection
 
     async def _ask_on(
         self,
