@@ -1,10 +1,12 @@
 """A blocked event loop is seen: its lag in the metrics, what blocks it in the log."""
 
 import http.client
+import json
 import threading
 
 import pytest
 
+from bellbuoy.host.worker import COLLECTION
 from tests.program import Program, loop, running
 from tests.waiting import eventually
 
@@ -66,3 +68,15 @@ def test_lag_is_measured_when_nothing_happens(loop: str) -> None:
             "admin",
             *(f"worker-{event['worker']}" for event in program.logged("serving", admin=False)),
         }
+
+
+def test_the_collector_is_left_in_peace(loop: str) -> None:
+    """It looks at nothing that the supervisor made, and not at each handful of requests."""
+    with running("web", {"BUOY_LOOP": loop}) as program:
+        program.await_workers(1)
+        connection = http.client.HTTPConnection(*program.address, timeout=20)
+        connection.request("GET", "/collector")
+        frozen, *threshold = json.load(connection.getresponse())
+        connection.close()
+    assert frozen > 10_000
+    assert tuple(threshold) == COLLECTION

@@ -1,6 +1,7 @@
 """A small HTTP service on the host, with routes that misbehave when asked to."""
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import AsyncIterator
@@ -60,6 +61,9 @@ class Web:
         async def fail(_: web.Request) -> web.Response:
             raise RuntimeError("on purpose")
 
+        async def collector(_: web.Request) -> web.Response:
+            return web.json_response([gc.get_freeze_count(), *gc.get_threshold()])
+
         async def stay(_: web.Request) -> web.Response:
             with worker.monitor.span("web.stay"):
                 while True:
@@ -75,6 +79,7 @@ class Web:
                 web.get("/wait", wait),
                 web.get("/block", block),
                 web.get("/fail", fail),
+                web.get("/collector", collector),
                 web.get("/stay", stay),
             ]
         )

@@ -5,6 +5,7 @@ drain are the host's own, the same for every service and for the admin port.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 HELD_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGCHLD})
 """Blocked from before the fork until the worker listens to them: none may get lost between."""
 
+COLLECTION = (20_000, 20, 20)
+"""Objects more than before at which Python looks for rings among the young ones, and how often
+among older ones. Requests in flight are no garbage, and at Python's 700 a few dozens of them have
+all objects of a worker looked through again and again."""
+
 BOOT_ERROR = 3
 ABORTED = 134
 """Exit codes; the second is what a shell shows for SIGABRT."""
@@ -67,6 +73,9 @@ class Worker(gunicorn.workers.base.Worker):
         logs.configure(
             self.plan.settings.log_level, service=self.plan.service.name, worker=self.slot.index
         )
+        # What the supervisor left is here to stay: nobody need look at it, nor copy its pages.
+        gc.freeze()
+        gc.set_threshold(*COLLECTION)
         self.booted = True
         with asyncio.Runner(loop_factory=loop_factory(self.plan.settings.loop)) as runner:
             code = runner.run(self._live())
