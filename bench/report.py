@@ -10,6 +10,9 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 
+Tables = dict[str, Sequence[Sequence[str]]]
+"""By heading; the first row is the head."""
+
 _ROW, _LABEL, _BAR, _GAP = 22, 190, 420, 34
 
 

@@ -1,6 +1,6 @@
 """The api beside its peers, and what it costs.
 
-make bench-api                  speed and idle cost: bench/results/api.json and api.svg
+make bench-api                  speed and idle cost: bench/results/api.json, api.md and api.svg
 make bench-api ARGS=memory      memory over ten minutes of full load: bench/results/api-memory.json
 
 Prints the tables with the targets beside the figures. The servers share one core, of which one
@@ -21,7 +21,7 @@ from bench.api.measurement import Results, arena, measure
 from bench.api.postgres import Postgres
 from bench.api.scenarios import SCENARIOS
 from bench.api.targets import TARGETS, judge
-from bench.report import write_bars, write_json
+from bench.report import Tables, write_bars, write_json, write_tables
 
 
 def main() -> None:
@@ -62,7 +62,9 @@ def compare(folder: Path, database: Postgres, options: argparse.Namespace) -> No
         "targets": judge(results),
         "idle": costs,
     }
-    write_json("api", "make bench-api", record)
+    command = f'make bench-api ARGS="--rounds {options.rounds} --seconds {options.seconds}"'
+    write_json("api", command, record)
+    write_tables("api", command, tables(results, costs))
     write_bars(
         "api",
         "Requests a second, one core for the server (more is better)",
@@ -71,6 +73,43 @@ def compare(folder: Path, database: Postgres, options: argparse.Namespace) -> No
             for scenario, rows in results.items()
         },
     )
+
+
+def tables(results: Results, costs: Mapping[str, Mapping[str, float]]) -> Tables:
+    """Return the figures as tables by heading, the targets among them."""
+    columns = ("", "CPU, µs a request", "requests/s", "p50, ms", "p99, ms")
+    found: Tables = {
+        scenario: [
+            columns,
+            *(
+                (
+                    name,
+                    f"{row['cpu_us']:.1f}",
+                    f"{row['per_second']:,.0f}",
+                    f"{row['p50_ms']:.2f}",
+                    f"{row['p99_ms']:.2f}",
+                )
+                for name, row in rows.items()
+            ),
+        ]
+        for scenario, rows in results.items()
+    }
+    found["Targets: bellbuoy over another"] = [
+        ("scenario", "figure", "over", "ratio", "target", ""),
+        *(
+            (
+                *(str(each[key]) for key in ("scenario", "figure", "over", "ratio", "target")),
+                "met" if each["met"] else "NOT MET",
+            )
+            for each in judge(results)
+        ),
+    ]
+    names = next(iter(costs.values()))
+    found["Idle, one worker"] = [
+        ("", *costs),
+        *((name, *(f"{each[name]:,.2f}" for each in costs.values())) for name in names),
+    ]
+    return found
 
 
 def watch_memory(folder: Path, database: Postgres, minutes: float) -> None:

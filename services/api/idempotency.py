@@ -130,7 +130,7 @@ class Idempotency:
             await self._wait_for_others(key, end)
             try:
                 with self._doing_it(key):
-                    return await self._limiter.execute(lambda: self._do(key, work, done))
+                    return await self._limiter.execute(self._do, key, work, done)
             except (_InProgressError, OutcomeUnknown) as error:
                 # What became of it is in the table, and asking again does no harm.
                 self._note(key, error)

@@ -8,7 +8,7 @@ import hashlib
 from typing import Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from api import cursor, etag, idempotency
 from api.body import BodyReader
@@ -140,7 +140,7 @@ def _created(user: User) -> Answer:
 
 
 def _answer(body: bytes, tag: str, status: int = 200) -> web.Response:
-    headers = {"Content-Type": JSON, "Cache-Control": _CACHE, "ETag": tag}
+    headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: _CACHE, hdrs.ETAG: tag}
     return web.Response(body=body + b"\n", status=status, headers=headers)
 
 

@@ -69,7 +69,7 @@ class Users:
     ) -> None:
         """Ask nothing yet."""
         self._database = database
-        self._batcher = database.batcher(GET, _GET)
+        self._batcher = database.batcher(GET, _GET, lambda row: User(*row))
         self.monitor = monitor
         self.get = _in_turn(limiter, monitor.track_task(GET)(self._get))
         self.list = _in_turn(limiter, monitor.track_task(LIST)(self._list))
@@ -83,8 +83,7 @@ class Users:
 
         Those who ask in the same turn of the loop share a query.
         """
-        row = await self._batcher.get(user_id)
-        return User(*row) if row else None
+        return await self._batcher.get(user_id)
 
     async def _list(self, after: int, limit: int) -> Page:
         """Return the ``limit`` users whose ids follow ``after``."""
@@ -175,7 +174,7 @@ def _in_turn(
     """
 
     def held(*args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
-        return limiter.execute(lambda: work(*args, **kwargs))
+        return limiter.execute(work, *args, **kwargs)
 
     return held
 

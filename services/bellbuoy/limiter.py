@@ -10,11 +10,12 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from bellbuoy.errors import Overloaded
 from bellbuoy.gradient import Gradient
 
+P = ParamSpec("P")
 R = TypeVar("R")
 
 _FULL = "Too much is being asked for at once."
@@ -50,7 +51,7 @@ class ConcurrencyLimiter:
     ::
 
         limiter = ConcurrencyLimiter(max_concurrent=20, max_waiting=50, timeout=1.0)
-        answer = await limiter.execute(lambda: fetch(url))
+        answer = await limiter.execute(fetch, url)
         async with limiter:
             ...
 
@@ -96,8 +97,10 @@ class ConcurrencyLimiter:
             self._limit, self._in_use, len(self._line), self._admitted, self._full, self._late
         )
 
-    async def execute(self, work: Callable[[], Awaitable[R]]) -> R:
-        """Call ``work`` when it has a turn, and return what it returns.
+    async def execute(
+        self, work: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call ``work`` with what it takes when it has a turn, and return what it returns.
 
         Raises:
             Overloaded: There was no turn; ``work`` was not called.
@@ -109,7 +112,7 @@ class ConcurrencyLimiter:
         start = self._clock()
         failed = True
         try:
-            answer = await work()
+            answer = await work(*args, **kwargs)
             failed = False
         finally:
             self.release(self._clock() - start, failed=failed)

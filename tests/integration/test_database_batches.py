@@ -9,7 +9,7 @@ import pytest
 from bellbuoy.database.measures import BATCH_KEYS
 from bellbuoy.errors import DatabaseUnavailable, Refused
 from onebox import roles
-from tests.bellbuoy.database.pools import READ, Opened, nowhere, opened, settings_for
+from tests.bellbuoy.database.pools import READ, Opened, nowhere, opened, settings_for, whole
 from tests.integration.asking import PATIENCE, SOON, is_used, until
 from tests.postgres import Database, database, postgres
 
@@ -34,7 +34,7 @@ def queries(target: Opened) -> float:
 async def test_a_turn_is_one_query_and_everybody_gets_their_row(database: Database) -> None:
     """A missing one is None, a wanted one may be wanted twice."""
     async with opened(settings_for(database)) as target:
-        numbers = target.pool.batcher(READ, NUMBERS)
+        numbers = target.pool.batcher(READ, NUMBERS, whole)
         rows = await asyncio.gather(*map(numbers.get, (7, 101, 7, 1)))
         assert [row and row[1] for row in rows] == [-7, None, -7, -1]
         assert queries(target) == 1
@@ -47,7 +47,7 @@ async def test_whoever_wrote_reads_what_was_written(database: Database) -> None:
     await owner.close()
     async with opened(settings_for(database)) as target:
         counters = target.pool.batcher(
-            READ, "SELECT id, n FROM counters WHERE id = ANY($1::bigint[])"
+            READ, "SELECT id, n FROM counters WHERE id = ANY($1::bigint[])", whole
         )
         for expected in range(1, 30):
             before = asyncio.ensure_future(counters.get(1))
@@ -64,7 +64,7 @@ async def test_whoever_wrote_reads_what_was_written(database: Database) -> None:
 async def test_a_key_that_postgresql_cannot_hold_fails_nobody_else(database: Database) -> None:
     """It is refused before it joins."""
     async with opened(settings_for(database)) as target:
-        numbers = target.pool.batcher(READ, NUMBERS)
+        numbers = target.pool.batcher(READ, NUMBERS, whole)
         keys = (5, 1 << 63, -(1 << 63) - 1)
         good, *bad = await asyncio.gather(*map(numbers.get, keys), return_exceptions=True)
     assert isinstance(good, asyncpg.Record)
@@ -75,7 +75,7 @@ async def test_a_key_that_postgresql_cannot_hold_fails_nobody_else(database: Dat
 async def test_the_query_ends_in_postgresql_when_nobody_waits_any_more(database: Database) -> None:
     """Two clients hang up: the statement is cancelled, its connection comes back."""
     async with opened(settings_for(database, pool_size=1)) as target:
-        slow = target.pool.batcher(READ, SLOW)
+        slow = target.pool.batcher(READ, SLOW, whole)
         lookups = [asyncio.ensure_future(slow.get(key)) for key in (1, 2)]
         await until(lambda: sent(target))
         for lookup in lookups:
@@ -90,7 +90,7 @@ async def test_the_query_ends_in_postgresql_when_nobody_waits_any_more(database:
 async def test_an_outage_refuses_the_whole_batch(tmp_path: Path) -> None:
     """Everybody in it learns that the database is away."""
     async with opened(nowhere(tmp_path)) as target:
-        numbers = target.pool.batcher(READ, NUMBERS)
+        numbers = target.pool.batcher(READ, NUMBERS, whole)
         results = await asyncio.gather(*map(numbers.get, (1, 2, 3)), return_exceptions=True)
         assert [type(each) for each in results] == [DatabaseUnavailable] * 3
 
@@ -98,7 +98,7 @@ async def test_an_outage_refuses_the_whole_batch(tmp_path: Path) -> None:
 async def test_closing_the_pool_ends_what_is_under_way(database: Database) -> None:
     """Its callers are refused, and nothing hangs."""
     async with opened(settings_for(database)) as target:
-        lookup = asyncio.ensure_future(target.pool.batcher(READ, SLOW).get(1))
+        lookup = asyncio.ensure_future(target.pool.batcher(READ, SLOW, whole).get(1))
         await until(lambda: sent(target))
     with pytest.raises(Refused, match="stopping"):
         await lookup

@@ -9,7 +9,7 @@ import pytest
 
 from bellbuoy.database import DatabaseSettings
 from bellbuoy.errors import ConstraintViolated, DatabaseUnavailable
-from tests.bellbuoy.database.pools import READ, opened, settings_for
+from tests.bellbuoy.database.pools import READ, opened, settings_for, whole
 from tests.integration.asking import PATIENCE, SOON, answers, refusal, until
 from tests.integration.history import History
 from tests.integration.words import LOOK, Rename, words
@@ -58,7 +58,7 @@ async def test_writes_and_batches_work_the_same(through: DatabaseSettings) -> No
     """A transaction stays in one session; who wrote reads what was written."""
     async with opened(through, operations=OPERATIONS, schema=0) as target:
         await until(lambda: answers(target))
-        batcher = target.pool.batcher(READ, LOOK)
+        batcher = target.pool.batcher(READ, LOOK, whole)
         for number in range(20):
             _, *others = await asyncio.gather(
                 target.pool.write(WRITE, Rename(f"version {number}")),

@@ -16,10 +16,14 @@ import structlog
 
 from bellbuoy import timeouts
 from bellbuoy.database.measures import Measures
-from bellbuoy.errors import DatabaseUnavailable
+from bellbuoy.errors import DatabaseUnavailable, Overloaded
+from bellbuoy.limiter import ConcurrencyLimiter
 
 IDLE = 60.0
 """Seconds after which an unused connection is closed."""
+
+LINE = 10_000
+"""Callers that wait for a turn at most; whoever serves them sets them a narrower bound."""
 
 LEASE = 1.0
 """Seconds for which a connection passes from caller to caller without the driver's pool in between,
@@ -69,7 +73,7 @@ class Connections:
         """Open nothing yet."""
         self._arguments = arguments
         self._size = size
-        self._turns = asyncio.Semaphore(size)
+        self._turns = ConcurrencyLimiter(size, LINE, timeouts.ACQUIRE)
         self._measures = measures
         self._pool: asyncpg.Pool
         # When each connection came from the pool, and which of them wait for the next caller.
@@ -115,24 +119,17 @@ class Connections:
         Raises:
             DatabaseUnavailable: None got free in time. It says nothing about PostgreSQL.
         """
-        if not self._turns.locked():
-            await self._turns.acquire()  # does not wait
-            return
-        self._measures.pending.inc()
         try:
-            async with asyncio.timeout(timeouts.ACQUIRE):
-                await self._turns.acquire()
-        except TimeoutError as error:
+            await self._turns.acquire()
+        except Overloaded as error:
             self._measures.acquire_timeouts.inc()
             raise DatabaseUnavailable(
                 "All database connections are in use.", RETRY_AFTER
             ) from error
-        finally:
-            self._measures.pending.dec()
 
     def end_turn(self) -> None:
         """Let the next one have its turn."""
-        self._turns.release()
+        self._turns.release(0.0)
 
     async def take(self) -> Connection:
         """Return a connection, opened now if need be; for who has a turn.
@@ -210,3 +207,4 @@ class Connections:
         self._measures.idle.set(idle)
         self._measures.used.set(self._pool.get_size() - idle)
         self._measures.most.set(self._size)
+        self._measures.pending.set(self._turns.statistics().waiting)

@@ -9,7 +9,7 @@ Law of this file: a statement gets its answer, or one of two errors that callers
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import asyncpg
 
@@ -86,7 +86,7 @@ class DatabasePool:
         )
         self._budget = RetryBudget()
         self._instruments = instruments
-        self._batchers: list[Batcher[int, asyncpg.Record]] = []
+        self._batchers: list[Batcher[int, Any]] = []
 
     async def __aenter__(self) -> Self:
         """Begin to watch PostgreSQL; connections are opened when they are needed."""
@@ -132,16 +132,19 @@ class DatabasePool:
         """Return the first row of a statement that reads, or ``None``; see :meth:`fetch`."""
         return await self._read(operation, lambda connection: connection.fetchrow(sql, *values))
 
-    def batcher(self, operation: str, sql: str) -> Batcher[int, asyncpg.Record]:
+    def batcher(
+        self, operation: str, sql: str, make: Callable[[asyncpg.Record], R]
+    ) -> Batcher[int, R]:
         """Return what looks rows up by their id, those of one turn of the loop in one query.
 
         Args:
             operation: The query's name, one of those declared.
             sql: It takes the ids as ``$1`` and returns a row for each that is there, the id first.
+            make: Makes of a row what those get who asked for it.
         """
 
-        async def load(ids: Sequence[int]) -> dict[int, asyncpg.Record]:
-            return {row[0]: row for row in await self.fetch(operation, sql, ids)}
+        async def load(ids: Sequence[int]) -> dict[int, R]:
+            return {row[0]: make(row) for row in await self.fetch(operation, sql, ids)}
 
         batcher = Batcher(load, accepts=_is_bigint, observe=self._measures.batch_keys.observe)
         self._batchers.append(batcher)

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
+
 from bellbuoy.database import DatabasePool, DatabaseSettings, families
 from bellbuoy.database.measures import Measures
 from bellbuoy.instruments import Instruments
@@ -15,6 +17,11 @@ from tests.postgres import Database
 
 READ = "test.read"
 OPERATIONS = (READ,)
+
+
+def whole(row: asyncpg.Record) -> asyncpg.Record:
+    """Return a row as it came: for batchers."""
+    return row
 
 
 def settings_for(
