@@ -30,6 +30,7 @@ from bellbuoy.taskmetrics import TaskExport
 from bellbuoy.taskview import WorkerText, view
 from tests.bellbuoy.host.mayflies import Application, Mayfly, born
 from tests.bellbuoy.host.plans import planned
+from tests.program import UNMEASURED
 
 pytestmark = pytest.mark.slow
 
@@ -109,6 +110,10 @@ def test_generations_leave_counts_and_nothing_else(
     arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No series, no page of memory, no descriptor; and every one of them is accounted for."""
+    # Two thousand children would each begin to measure their coverage.
+    monkeypatch.setattr("coverage.Coverage.current", lambda: None)
+    for name in UNMEASURED:
+        monkeypatch.delenv(name, raising=False)
     with capture_logs() as log:
         pass_generations(arbiter, FIRST, monkeypatch)
         series, memory, descriptors, mappings = traces(arbiter)
