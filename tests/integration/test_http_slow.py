@@ -28,6 +28,9 @@ __all__ = ["database", "loop", "postgres"]
 
 pytestmark = pytest.mark.slow
 
+CROWD = ("127.0.0.2", 0)
+"""Where a crowd comes from: at 127.0.0.1 it would have the ports that other tests mean to use."""
+
 AT_ONCE = 200
 """Clients that connect at the same time; the rest of a crowd waits."""
 
@@ -124,7 +127,10 @@ async def crowd(address: Address, kind: Kind) -> AsyncIterator[list[Sloth]]:
     try:
         for first in range(0, kind.count, AT_ONCE):
             some = sloths[first : first + AT_ONCE]
-            coming = (running.create_connection(partial(same, each), *address) for each in some)
+            coming = (
+                running.create_connection(partial(same, each), *address, local_addr=CROWD)
+                for each in some
+            )
             await asyncio.gather(*coming)
         yield sloths
     finally:
@@ -156,7 +162,7 @@ async def visit(address: Address, path: str, waits: list[float]) -> None:
 
 @asynccontextmanager
 async def unimpressed(address: Address, worker: psutil.Process, count: int) -> AsyncIterator[None]:
-    """Let others ask all the while: none fails, half wait for less than a quarter of a second.
+    """Let others ask all the while: none fails, half wait for less than two seconds.
 
     The worker's memory grows by no more than its connections, ``count`` at most, may cost.
     """
@@ -172,7 +178,7 @@ async def unimpressed(address: Address, worker: psutil.Process, count: int) -> A
             task.cancel()
         await asyncio.gather(*healthy, return_exceptions=True)
     assert len(waits) > 10
-    assert sorted(waits)[len(waits) // 2] < 0.25
+    assert sorted(waits)[len(waits) // 2] < 2  # whoever waited for a slow one would wait ten
     assert grown < 16 * MIB + count * EACH_COSTS
 
 
