@@ -1,7 +1,9 @@
 """The inspector: what has been running longest, and where it waits."""
 
+import asyncio
+import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
@@ -51,14 +53,43 @@ def oldest(monitor: AsyncMonitor, limit: int = 20) -> list[RunningTask]:
 def await_stack(work: object) -> Iterator[str]:
     """Yield where a coroutine or a task waits, outermost first, at most 20 deep.
 
-    A span is no coroutine and has no stack.
+    What waits for a task is followed into it; of several, as ``gather`` and a ``TaskGroup`` have
+    them, into one that has not ended. A span is no coroutine and has no stack.
     """
     awaited: Any = work.get_coro() if hasattr(work, "get_coro") else work
     for _ in range(_DEPTH):
         if not isinstance(awaited, CoroutineType) or awaited.cr_frame is None:
             return
         yield _place(awaited.cr_code, awaited.cr_frame.f_lineno)
-        awaited = awaited.cr_await
+        awaited = _awaited_by(awaited)
+
+
+def _awaited_by(coroutine: "CoroutineType[Any, Any, Any]") -> Any:
+    """Return the coroutine that another one waits for, at once or as a task; else anything."""
+    awaited = coroutine.cr_await
+    if awaited is None or isinstance(awaited, CoroutineType):
+        return awaited
+    # The iterator of a future does not tell which future it is of.
+    for future in gc.get_referents(awaited):
+        if isinstance(future, asyncio.Task):
+            return future.get_coro()
+        if isinstance(future, asyncio.Future):
+            return _unfinished(getattr(future, "_children", ())) or _member(coroutine)
+    return None
+
+
+def _member(coroutine: "CoroutineType[Any, Any, Any]") -> Any:
+    """Return the coroutine of one of the tasks that the end of a ``TaskGroup`` waits for."""
+    frame = coroutine.cr_frame
+    group = frame.f_locals.get("self") if frame is not None else None
+    return _unfinished(group._tasks) if isinstance(group, asyncio.TaskGroup) else None  # noqa: SLF001
+
+
+def _unfinished(tasks: Iterable[Any]) -> Any:
+    return next(
+        (task.get_coro() for task in tasks if isinstance(task, asyncio.Task) and not task.done()),
+        None,
+    )
 
 
 def _place(code: CodeType, line: int) -> str:

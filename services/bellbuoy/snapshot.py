@@ -8,7 +8,7 @@ import math
 import operator
 import time
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -63,6 +63,10 @@ class Series(NamedTuple):
         return self.cells[0]
 
 
+def _nothing(_: int, __: Family) -> tuple[Series, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Everything that is known at one moment.
@@ -76,6 +80,7 @@ class Snapshot:
         at: The moment, by ``time.monotonic()``, which all processes share.
         withdrawn: Whether an operator took the container out of the traffic.
         own: The supervisor itself.
+        series_in: Returns the series of a family in one process, by the number of its slot.
     """
 
     supervisor: int
@@ -86,6 +91,7 @@ class Snapshot:
     at: float
     withdrawn: bool = False
     own: Process | None = None
+    series_in: Callable[[int, Family], tuple[Series, ...]] = _nothing
 
     @property
     def traffic(self) -> tuple[Process, ...]:
@@ -113,6 +119,11 @@ def take(board: Scoreboard) -> Snapshot:
     alive = [cells[slot.index] for slot in board.workers if _counts(slot) and slot.index in cells]
     # The names after the cells, so that whatever was counted has its name.
     names = {table.table: table.entries() for table in board.names}
+
+    def series_in(slot: int, family: Family) -> tuple[Series, ...]:
+        blocks = [cells[slot]] if slot in cells else []
+        return tuple(_series(board.layout, family, names, blocks))
+
     return Snapshot(
         supervisor=int(board.supervisor),
         supervisor_beat_age=max(0.0, now - board.beat),
@@ -125,6 +136,7 @@ def take(board: Scoreboard) -> Snapshot:
         at=now,
         withdrawn=board.commands.withdrawn,
         own=_process(board.own, now),
+        series_in=series_in,
     )
 
 

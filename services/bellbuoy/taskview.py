@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -43,6 +43,8 @@ class TaskName:
         p99: Seconds that 99 of 100 did not exceed.
         last_success: Unix time in seconds of the newest return, 0.0 for never.
         last_error: The newest failure in a living worker.
+        workers: How many run in each traffic worker that has any, by its slot's number; another
+            release may not tell.
     """
 
     started: int
@@ -54,6 +56,7 @@ class TaskName:
     p99: float | None
     last_success: float
     last_error: LastError | None
+    workers: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,12 @@ def _tasks(snapshot: Snapshot, texts: list[WorkerText]) -> dict[str, TaskName]:
         for family in (RUNNING, LAST_SUCCESS)
     )
     durations = {each.labels[0]: each.cells for each in snapshot.series(DURATION.name)}
+    workers = {
+        process.slot: {
+            each.labels[0]: int(each.value) for each in snapshot.series_in(process.slot, RUNNING)
+        }
+        for process in snapshot.traffic
+    }
     none = (0.0,) * DURATION.width
     finished = {each.labels: int(each.value) for each in snapshot.series(FINISHED.name)}
     return {
@@ -152,6 +161,7 @@ def _tasks(snapshot: Snapshot, texts: list[WorkerText]) -> dict[str, TaskName]:
             p99=share(durations.get(name, none), 0.99),
             last_success=success.get(name, 0.0),
             last_error=_newest(name, texts),
+            workers={slot: here[name] for slot, here in workers.items() if here.get(name)},
         )
         for each in snapshot.series(STARTED.name)
         for name in each.labels

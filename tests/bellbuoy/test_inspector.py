@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -119,6 +120,52 @@ async def test_a_task_shows_where_its_coroutine_waits(monitor: AsyncMonitor) -> 
     gate.set()
     await waiting
     assert list(await_stack(waiting)) == []
+
+
+async def waiting_for(kind: str, child: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Wait for tasks of ``child`` in one of the ways that asyncio knows; one ends at once."""
+    if kind == "task":
+        await asyncio.ensure_future(child())
+    elif kind == "gather":
+        await asyncio.gather(asyncio.sleep(0), child())
+    else:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(0))
+            group.create_task(child())
+
+
+@pytest.mark.parametrize("kind", ["task", "gather", "group"])
+async def test_the_stack_goes_on_in_the_task_that_is_waited_for(
+    monitor: AsyncMonitor, kind: str
+) -> None:
+    """Of several in one that has not ended."""
+
+    async def child() -> None:
+        await gate.wait()
+
+    gate = asyncio.Event()
+    waiting = asyncio.ensure_future(monitor.track_task("handle")(waiting_for)(kind, child))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    ((first, *_, last, gated),) = [functions(task.stack) for task in oldest(monitor)]
+    assert (first, last, gated) == ("waiting_for", "child", "wait")
+    gate.set()
+    await waiting
+
+
+async def test_a_bare_future_ends_the_stack(monitor: AsyncMonitor) -> None:
+    """Nobody knows who will fulfil it."""
+
+    @monitor.track_task("handle")
+    async def handle() -> None:
+        await future
+
+    future = asyncio.get_running_loop().create_future()
+    waiting = asyncio.ensure_future(handle())
+    await asyncio.sleep(0)
+    assert [functions(task.stack) for task in oldest(monitor)] == [["handle"]]
+    future.set_result(None)
+    await waiting
 
 
 async def test_running_code_can_see_itself(monitor: AsyncMonitor) -> None:

@@ -62,6 +62,17 @@ def test_a_task_name_is_summed_over_the_workers(board: Scoreboard) -> None:
     assert task.p50 == pytest.approx(0.4, rel=0.5)
     assert task.p99 == pytest.approx(0.52, rel=0.1)
     assert task.last_error is None
+    assert task.workers == {1: 1, 2: 2}
+
+
+def test_what_runs_is_told_for_each_worker(board: Scoreboard) -> None:
+    """Those that run nothing are left out, and those that are gone."""
+    idle = board.workers[1].instruments()
+    idle.gauge(RUNNING, task="poll").set(0)
+    idle.flush()
+    assert shown(board).tasks["poll"].workers == {2: 2}
+    board.workers[2].free(board.workers[2].load())
+    assert shown(board).tasks["poll"].workers == {}
 
 
 def test_the_oldest_tasks_of_all_workers_come_first(board: Scoreboard) -> None:

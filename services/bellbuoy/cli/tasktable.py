@@ -83,11 +83,19 @@ def _row(name: str, now: TaskName, before: TaskName | None, seconds: float) -> l
     return [
         Text(clean(name)),
         Text(rate),
-        Text(str(now.running)),
+        Text(running(now)),
         *percentiles,
         *outcomes,
         Text(told),
     ]
+
+
+def running(task: TaskName) -> str:
+    """Return how many run, and in which workers when there are several: ``7 (0: 3, 1: 4)``."""
+    if len(task.workers) < 2:  # noqa: PLR2004
+        return str(task.running)
+    each = ", ".join(f"{worker}: {count}" for worker, count in sorted(task.workers.items()))
+    return f"{task.running} ({each})"
 
 
 def _oldest(running: Sequence[RunningInWorker]) -> Table:

@@ -57,6 +57,13 @@ def test_counts_and_the_last_error_are_seen() -> None:
     assert cells[-8:] == ["90", "3", "2", "2", "1", "ValueError:", "no", "depth"]
 
 
+def test_what_runs_in_several_workers_is_told_for_each() -> None:
+    """One that is stuck beside others is seen; where there is one, the number says it all."""
+    several = dataclasses.replace(POLL, running=7, workers={2: 4, 0: 3})
+    assert "7 (0: 3, 2: 4)" in drawn(view(several))
+    assert row(drawn(view(dataclasses.replace(POLL, workers={0: 2}))), "poll")[2] == "2"
+
+
 def test_with_two_readings_rates_and_percentiles_are_of_the_time_between() -> None:
     """What was slow yesterday is not seen today."""
     slow = dataclasses.replace(POLL, started=150, buckets=buckets(b0=98, b10=50))
