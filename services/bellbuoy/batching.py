@@ -15,6 +15,7 @@ never an old answer.
 """
 
 import asyncio
+import functools
 from collections import deque
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ make the batches smaller and take more of the pool."""
 
 LINE = 16
 """Full batches that wait for their turn; who comes then is refused at once."""
+
+_STOPPING = "This instance is stopping."
 
 
 @dataclass(slots=True, eq=False)
@@ -147,7 +150,7 @@ class Batcher(Generic[K, V]):
         if self._accepts is not None and not self._accepts(key):
             raise ValueError(f"{key!r} is no key that can be looked up")
         if self._closed:
-            raise Refused("This instance is stopping.", 1.0)
+            raise Refused(_STOPPING, 1.0)
         loop = asyncio.get_running_loop()
         batch = self._open or self._new(loop)
         waiter: asyncio.Future[V | None] = loop.create_future()
@@ -164,7 +167,7 @@ class Batcher(Generic[K, V]):
         self._closed = True
         while (batch := self._next()) is not None:
             batch.begin()
-            batch.fail(Refused("This instance is stopping.", 1.0))
+            batch.fail(Refused(_STOPPING, 1.0))
         sent = tuple(self._sent)
         for task in sent:
             task.cancel()
@@ -220,10 +223,14 @@ class Batcher(Generic[K, V]):
             self._observe(len(keys))
         batch.task = task = asyncio.get_running_loop().create_task(self._ask(batch, keys))
         self._sent.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(functools.partial(self._ended, batch))
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _ended(self, batch: _Batch[K, V], task: "asyncio.Task[None]") -> None:
         self._sent.discard(task)
+        if task.cancelled():
+            # By the last who waited, or by closing; only then is anybody left. A task that is
+            # cancelled before its first step runs nothing of its own, so it could not say it.
+            batch.fail(Refused(_STOPPING, 1.0))
         if not self._closed:
             self._send_what_waits()
 
@@ -238,9 +245,5 @@ class Batcher(Generic[K, V]):
     async def _ask(self, batch: _Batch[K, V], keys: Sequence[K]) -> None:
         try:
             batch.answer(await self._load(keys))
-        except asyncio.CancelledError:
-            # By the last who waited, or by closing; only then is anybody left.
-            batch.fail(Refused("This instance is stopping.", 1.0))
-            raise
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait
             batch.fail(error)

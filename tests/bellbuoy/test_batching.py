@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bellbuoy.batching import LINE, Batcher
 from bellbuoy.errors import Overloaded, Refused
 from tests.bellbuoy.querying import Queries, settle
+from tests.waiting import PATIENCE
 
 
 async def test_lookups_of_one_turn_are_one_query() -> None:
@@ -151,6 +152,20 @@ async def test_closing_refuses_who_still_waits() -> None:
         with pytest.raises(Refused):
             await lookup
     assert queries.cancelled in ([[1]], [[1], [2]])
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_whenever_it_is_closed_nobody_is_left_waiting(turns: int) -> None:
+    """Also between a query's making and its first step, in which it is cancelled unheard."""
+    queries = Queries()
+    batcher = Batcher(queries.load)
+    lookup = asyncio.ensure_future(batcher.get(1))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await batcher.aclose()
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(Refused):
+            await lookup
 
 
 def test_a_bound_below_one_is_refused() -> None:
