@@ -9,14 +9,29 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import uvloop
 
 # A shell lets what it runs in the background ignore these, and a program under test inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
+
+class Loop(uvloop.Loop):
+    """uvloop's, out of which a test's time limit finds its way.
+
+    uvloop takes what a signal's handler raises for the failure of a callback, and would go on.
+    """
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Stop for what pytest raises; the test fails because its loop has stopped."""
+        super().call_exception_handler(context)
+        if isinstance(context.get("exception"), pytest.fail.Exception):
+            self.stop()
+
+
 LOOPS = [
     pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
-    pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
+    pytest.param(("asyncio", {"use_uvloop": True, "loop_factory": Loop}), id="uvloop"),
 ]
 
 
