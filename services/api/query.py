@@ -20,6 +20,7 @@ MAX_LIMIT = 100
 Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT, extra_json_schema={"default": DEFAULT_LIMIT})]
 
 _NUMBER = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+_DIGITS = len(str(MAX_ID))
 
 
 def parse_id(text: str) -> int | None:
@@ -31,9 +32,8 @@ def parse_id(text: str) -> int | None:
     if not _NUMBER.fullmatch(text):
         raise Problem(400, "A user's id is a whole number.")
     # The length first: Python refuses to convert thousands of digits.
-    if len(text) > len(str(MAX_ID)) or not 0 < int(text) <= MAX_ID:
-        return None
-    return int(text)
+    number = int(text) if len(text) <= _DIGITS else 0
+    return number if 0 < number <= MAX_ID else None
 
 
 def parse_limit(text: str | None) -> int:
@@ -44,13 +44,10 @@ def parse_limit(text: str | None) -> int:
     """
     if text is None:
         return DEFAULT_LIMIT
-    if (
-        not _NUMBER.fullmatch(text)
-        or len(text) > len(str(MAX_LIMIT))
-        or not 0 < int(text) <= MAX_LIMIT
-    ):
+    number = int(text) if _NUMBER.fullmatch(text) and len(text) <= _DIGITS else 0
+    if not 0 < number <= MAX_LIMIT:
         raise Problem(400, f"limit is a whole number from 1 to {MAX_LIMIT}.")
-    return int(text)
+    return number
 
 
 def parse_email(text: str) -> str:

@@ -69,21 +69,15 @@ class Users:
     ) -> None:
         """Ask nothing yet."""
         self._database = database
-        self._batcher = database.batcher(GET, _GET, lambda row: User(*row))
+        # Those who ask in the same turn of the loop share a query.
+        batcher = database.batcher(GET, _GET, lambda row: User(*row))
         self.monitor = monitor
-        self.get = _in_turn(limiter, monitor.track_task(GET)(self._get))
+        self.get = _in_turn(limiter, monitor.track_task(GET)(batcher.get))
         self.list = _in_turn(limiter, monitor.track_task(LIST)(self._list))
         self.find = _in_turn(limiter, monitor.track_task(FIND)(self._find))
         self.create = _in_turn(limiter, monitor.track_task(CREATE)(self._create))
         self.update = _in_turn(limiter, monitor.track_task(UPDATE)(self._update))
         self.delete = _in_turn(limiter, monitor.track_task(DELETE)(self._delete))
-
-    async def _get(self, user_id: int) -> User | None:
-        """Return a user, or ``None`` if there is none with this id.
-
-        Those who ask in the same turn of the loop share a query.
-        """
-        return await self._batcher.get(user_id)
 
     async def _list(self, after: int, limit: int) -> Page:
         """Return the ``limit`` users whose ids follow ``after``."""

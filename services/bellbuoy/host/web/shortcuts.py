@@ -2,9 +2,9 @@
 
 aiohttp's router tries resources one after the other, each in a coroutine, and its application looks
 again for what this one has not got. For a path that is fixed, or fixed but for a plain last
-segment, all of the outcome but that segment is known in advance. What has another variable, a
-query, another spelling of its path, an ``Expect``, or middlewares of aiohttp's goes the long way,
-which stays aiohttp's.
+segment, all of the outcome but that segment is known in advance. What has another variable, another
+spelling of its path, an ``Expect``, or middlewares of aiohttp's goes the long way, which stays
+aiohttp's.
 """
 
 import re
@@ -63,12 +63,12 @@ class Shortcuts:
     def find(self, request: web.BaseRequest) -> Shortcut | None:
         """Return what the router would find, if it is known without asking it."""
         message = request._message  # noqa: SLF001 - as it was sent
-        path = message.path
+        path, _, _ = message.path.partition("?")
         shortcut = self._fixed.get((message.method, path))
         if shortcut is None:
             before, _, segment = path.rpartition("/")
             found = self._variable.get((message.method, before))
-            # Nothing is encoded in it, no dots go up, and no query follows.
+            # Nothing is encoded in it, and no dots go up.
             if found is None or not (segment.isalnum() and segment.isascii()):
                 return None
             shortcut = self._match(found[0], {found[1]: segment})
