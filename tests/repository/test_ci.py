@@ -15,9 +15,12 @@ EMPTY = "=========== no tests ran in 0.01s ============"
 
 STACK = "=========== 7 passed in 160.12s (0:02:40) ============"
 
+ALONE = "=========== 1 passed in 2.10s ============"
+
 MAKE = """#!/bin/sh
 [ $1 = lint ] && exit {lint}
 [ $1 = test-stack ] && echo '{stack}' && exit {stack_test}
+[ $1 = test-again ] && echo '{alone}' && exit {again}
 echo '{output}'
 echo 'TOTAL 99%'
 exit {test}
@@ -25,7 +28,13 @@ exit {test}
 
 
 def ci(
-    folder: Path, *, lint: int = 0, test: int = 0, output: str = "", stack_test: int = 0
+    folder: Path,
+    *,
+    lint: int = 0,
+    test: int = 0,
+    output: str = "",
+    stack_test: int = 0,
+    again: int = 0,
 ) -> tuple[int, list[str]]:
     """Run .ci/run in a checkout whose `make` does as told; return exit status and output."""
     (folder / ".ci").mkdir()
@@ -36,7 +45,15 @@ def ci(
     make = folder / "bin" / "make"
     make.parent.mkdir()
     make.write_text(
-        MAKE.format(lint=lint, test=test, output=output, stack=STACK, stack_test=stack_test)
+        MAKE.format(
+            lint=lint,
+            test=test,
+            output=output,
+            stack=STACK,
+            stack_test=stack_test,
+            alone=ALONE if again == 0 else FAILED,
+            again=again,
+        )
     )
     names = (
         "make",
@@ -74,6 +91,26 @@ def test_the_last_line_is_the_summary_of_pytest(tmp_path: Path, status: int, sum
     """Whatever is reported after pytest, its own line ends the output, and make's status counts."""
     code, lines = ci(tmp_path, test=status, output=FAILED if status else PASSED)
     assert (code, lines[-1]) == (status, summary)
+
+
+def names(count: int) -> str:
+    """Return what pytest says of so many tests that failed."""
+    lines = (f"FAILED tests/test_x.py::test_{number} - assert 0" for number in range(count))
+    return "\n".join([*lines, FAILED])
+
+
+def test_what_failed_beside_others_may_pass_alone_and_is_named(tmp_path: Path) -> None:
+    """Once, and the log ends with who needed it."""
+    code, lines = ci(tmp_path, test=2, output=names(1))
+    assert code == 0
+    assert lines[-3:] == ["passed only when they ran alone:", "tests/test_x.py::test_0", STACK]
+
+
+@pytest.mark.parametrize("count, again", [(1, 2), (4, 0), (0, 0)])
+def test_what_fails_twice_or_in_numbers_fails(tmp_path: Path, count: int, again: int) -> None:
+    """So does what has no name, as a suite that never began."""
+    code, lines = ci(tmp_path, test=2, output=names(count), again=again)
+    assert (code, lines[-1]) == (2, FAILED)
 
 
 @pytest.mark.parametrize("status", [0, 2])
