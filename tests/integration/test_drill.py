@@ -43,6 +43,12 @@ def test_every_fault_is_noticed_and_so_is_its_end(tmp_path: Path) -> None:
             drill.awaits("ConnectionsNearLimit", "ConnectionsRefused", "EchoAvailabilityBurn/page")
         with drill.unreadable(), drill.deaf():
             drill.awaits("QueriesFail", "TargetDown")
+            with repeating(lambda: ask(drill.web.address, "/refuse")):
+                drill.awaits("RequestsRefused")
+            with repeating(lambda: ask(drill.web.address, "/call")):
+                drill.awaits("RetryBudgetExhausted")
+            ask(drill.web.address, "/name")
+            drill.awaits("TaskNamesDropped")
             ask(drill.web.address, "/fail")
             ask(drill.web.address, "/block?seconds=10")
             drill.awaits("RequestsCrash", "WorkerKilledByWatchdog")

@@ -196,7 +196,7 @@ class Onebox:
         found = [
             process
             for process in self.processes()
-            if process.pid != self.process.pid and set(words) <= set(process.cmdline())
+            if process.pid != self.process.pid and set(words) <= set(_command(process))
         ]
         assert found, f"no process {words}"
         return min(found, key=lambda process: (process.create_time(), process.pid))
@@ -226,6 +226,14 @@ def onebox(data: Path, output: Path, **options: object) -> Iterator[Onebox]:
         running.kill_everything()
         with runtime.make(data, None):
             pass  # what a killed one left, the next one clears
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Return its command line; one that has just ended has none."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def _belongs(process: psutil.Process, data: Path) -> bool:

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bellbuoy import host
+from bellbuoy import RetryBudget, async_retry, host, retrymetrics
+from bellbuoy.errors import Overloaded
 from bellbuoy.host.web import FAMILIES, serve
 from bellbuoy.metrics import counter
+from bellbuoy.monitor import MAX_NAMES
 from bellbuoy.settings import HostSettings, Port, load
 
 REQUESTS = counter("web_requests_total", "Requests that were handled.")
+CALL = "web.call"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +31,32 @@ class Settings(HostSettings):
     web_needs: str = "/"
 
 
+async def block(request: web.Request) -> web.Response:
+    """Stop the loop."""
+    time.sleep(float(request.query["seconds"]))  # noqa: ASYNC251 - the very fault
+    return web.Response(text="blocked\n")
+
+
+async def fail(_: web.Request) -> web.Response:
+    """Have a bug."""
+    raise RuntimeError("on purpose")
+
+
+async def refuse(_: web.Request) -> web.Response:
+    """Be full."""
+    raise Overloaded("full, on purpose", 1.0, "full")
+
+
+async def collector(_: web.Request) -> web.Response:
+    """Tell how the garbage collector is set."""
+    return web.json_response([gc.get_freeze_count(), *gc.get_threshold()])
+
+
 class Web:
     """The service."""
 
     name = "web"
-    families = (REQUESTS, *FAMILIES)
+    families = (REQUESTS, *FAMILIES, *retrymetrics.families((CALL,)))
 
     def __init__(self, needs: str) -> None:
         """Need a file."""
@@ -44,6 +68,7 @@ class Web:
         if not self.needs.exists():
             raise RuntimeError("not without its file, on purpose")
         requests = worker.instruments.counter(REQUESTS)
+        measures = retrymetrics.RetryMeasures(worker.instruments, (CALL,))
 
         async def greet(request: web.Request) -> web.Response:
             requests.inc()
@@ -54,15 +79,19 @@ class Web:
                 await asyncio.sleep(float(request.query["seconds"]))
             return web.Response(text="waited\n")
 
-        async def block(request: web.Request) -> web.Response:
-            time.sleep(float(request.query["seconds"]))  # noqa: ASYNC251 - the very fault
-            return web.Response(text="blocked\n")
+        @async_retry(
+            on=ConnectionError,
+            budget=RetryBudget(ratio=0, minimum=0),
+            observe=measures.observer(CALL),
+        )
+        async def call(_: web.Request) -> web.Response:
+            raise ConnectionError("on purpose")
 
-        async def fail(_: web.Request) -> web.Response:
-            raise RuntimeError("on purpose")
-
-        async def collector(_: web.Request) -> web.Response:
-            return web.json_response([gc.get_freeze_count(), *gc.get_threshold()])
+        async def name(_: web.Request) -> web.Response:
+            for number in range(MAX_NAMES + 1):
+                with worker.monitor.span(f"web.made_up_{number}"):
+                    pass
+            return web.Response(text="named\n")
 
         async def stay(_: web.Request) -> web.Response:
             with worker.monitor.span("web.stay"):
@@ -79,6 +108,9 @@ class Web:
                 web.get("/wait", wait),
                 web.get("/block", block),
                 web.get("/fail", fail),
+                web.get("/refuse", refuse),
+                web.get("/call", call),
+                web.get("/name", name),
                 web.get("/collector", collector),
                 web.get("/stay", stay),
             ]
