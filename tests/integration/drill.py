@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -53,10 +54,12 @@ class Drill:
         mute: A second instance of echo.
         still: A second api on the same database, which will stand still.
         prometheus: Scrapes all of them.
+        noticed: The names of the alerts that have fired when they were awaited.
     """
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         """Start everything."""
+        self.noticed: set[str] = set()
         settings = {
             "BUOY_MAX_CONNECTIONS": str(LIMIT),
             "BUOY_DB_POOL_SIZE": str(POOL),
@@ -99,6 +102,7 @@ class Drill:
             eventually(all_seen, within)
         except AssertionError as error:
             raise AssertionError(f"not fired: {left}; fires: {self.firing()}") from error
+        self.noticed.update(re.split("[/@]", each)[0] for each in expected)
 
     def awaits_silence(self, unless: frozenset[str] = frozenset()) -> None:
         """Wait until nothing fires, and until each of ``unless`` has been seen not to fire."""
