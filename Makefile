@@ -26,7 +26,7 @@ run: $(VENV)/run.txt ## Run echo, api and PostgreSQL on this machine until Ctrl-
 .PHONY: test
 test: $(VENV)/dev.txt ## Run all tests in parallel and measure branch coverage
 	@$(PY) -m coverage erase
-	@$(PY) -m coverage run -m pytest -n $(TEST_WORKERS) --dist loadgroup $(ARGS)
+	@$(PY) -m coverage run -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report
 

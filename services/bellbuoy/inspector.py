@@ -15,6 +15,13 @@ from bellbuoy.monitor import AsyncMonitor
 
 _DEPTH = 20
 
+# Where a TaskGroup waits for its tasks; the second is Python 3.14's.
+_GROUP_ENDS = {
+    function.__code__
+    for name in ("__aexit__", "_aexit")
+    if (function := getattr(asyncio.TaskGroup, name, None))
+}
+
 
 @dataclass(frozen=True)
 class RunningTask:
@@ -81,8 +88,10 @@ def _awaited_by(coroutine: "CoroutineType[Any, Any, Any]") -> Any:
 def _member(coroutine: "CoroutineType[Any, Any, Any]") -> Any:
     """Return the coroutine of one of the tasks that the end of a ``TaskGroup`` waits for."""
     frame = coroutine.cr_frame
-    group = frame.f_locals.get("self") if frame is not None else None
-    return _unfinished(group._tasks) if isinstance(group, asyncio.TaskGroup) else None  # noqa: SLF001
+    # Of nothing else: looking at the locals of a frame keeps them alive before Python 3.13.
+    if frame is None or coroutine.cr_code not in _GROUP_ENDS:
+        return None
+    return _unfinished(frame.f_locals["self"]._tasks)  # noqa: SLF001
 
 
 def _unfinished(tasks: Iterable[Any]) -> Any:

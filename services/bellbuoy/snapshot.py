@@ -9,7 +9,7 @@ import operator
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bellbuoy.lifecycle import State
@@ -19,7 +19,8 @@ from bellbuoy.scoreboard import COLLECTOR, Scoreboard, Slot
 _Blocks = Sequence["array[float]"]
 _Names = Mapping[NameTable, Sequence[tuple[str, ...]]]
 
-_LIVE = frozenset({State.STARTING, State.READY, State.DRAINING})
+LIVE = frozenset({State.STARTING, State.READY, State.DRAINING})
+"""States in which a process's gauges count."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Snapshot:
     at: float
     withdrawn: bool = False
     own: Process | None = None
-    series_in: Callable[[int, Family], tuple[Series, ...]] = _nothing
+    series_in: Callable[[int, Family], tuple[Series, ...]] = field(default=_nothing, compare=False)
 
     @property
     def traffic(self) -> tuple[Process, ...]:
@@ -141,7 +142,7 @@ def take(board: Scoreboard) -> Snapshot:
 
 
 def _counts(slot: Slot) -> bool:
-    return slot.state in _LIVE and not slot.admin
+    return slot.state in LIVE and not slot.admin
 
 
 def _process(slot: Slot, now: float) -> Process:

@@ -9,7 +9,7 @@ import msgspec
 
 from bellbuoy.inspector import RunningTask
 from bellbuoy.percentile import percentile
-from bellbuoy.snapshot import Process, Snapshot
+from bellbuoy.snapshot import LIVE, Process, Snapshot
 from bellbuoy.taskmetrics import DURATION, FINISHED, LAST_SUCCESS, OUTCOMES, RUNNING, STARTED
 from bellbuoy.taskrecord import BUCKETS, LastError
 
@@ -147,6 +147,7 @@ def _tasks(snapshot: Snapshot, texts: list[WorkerText]) -> dict[str, TaskName]:
             each.labels[0]: int(each.value) for each in snapshot.series_in(process.slot, RUNNING)
         }
         for process in snapshot.traffic
+        if process.state in LIVE
     }
     none = (0.0,) * DURATION.width
     finished = {each.labels: int(each.value) for each in snapshot.series(FINISHED.name)}

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from bellbuoy.inspector import RunningTask
+from bellbuoy.lifecycle import State
 from bellbuoy.scoreboard import Scoreboard, Slot
 from bellbuoy.snapshot import take
 from bellbuoy.taskmetrics import DURATION, FAMILIES, FINISHED, LAST_SUCCESS, RUNNING, STARTED
@@ -71,6 +72,9 @@ def test_what_runs_is_told_for_each_worker(board: Scoreboard) -> None:
     idle.gauge(RUNNING, task="poll").set(0)
     idle.flush()
     assert shown(board).tasks["poll"].workers == {2: 2}
+    for state in (State.READY, State.DRAINING, State.STOPPED):
+        board.workers[2].step(state)
+    assert shown(board).tasks["poll"].workers == {}
     board.workers[2].free(board.workers[2].load())
     assert shown(board).tasks["poll"].workers == {}
 

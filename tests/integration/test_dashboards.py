@@ -14,7 +14,7 @@ from tests.repository.catalogue import exported
 from tests.repository.dashboards import Board, boards
 from tests.waiting import PATIENCE, eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dashboards")]
+pytestmark = [pytest.mark.slow]
 
 # What Grafana would put there; minutes are seconds here, and a window holds several scrapes.
 INTERVALS = {"$__rate_interval": "5s", "$__range": "30s"}

@@ -16,7 +16,7 @@ import pytest
 
 from tests.onebox.running import Onebox, copy, eventually, onebox, prepared
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("onebox")]
+pytestmark = [pytest.mark.slow]
 
 ECHO = r"echo +127.0.0.1:(\d+)"
 API = r"api +(http://127.0.0.1:\d+)"

@@ -21,7 +21,6 @@ from tests.repository.tree import text
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("readme"),
     pytest.mark.skipif(
         "CI" not in os.environ and not (shutil.which("curl") and shutil.which("nc")),
         reason="pastes them",

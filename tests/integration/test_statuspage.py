@@ -26,7 +26,7 @@ from tests.waiting import eventually
 
 __all__ = ["browser"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("statuspage"), needs_browser]
+pytestmark = [pytest.mark.slow, needs_browser]
 
 SHOWN = 30_000
 """Milliseconds for what is designed to show within 2,000, on a machine that does other things."""

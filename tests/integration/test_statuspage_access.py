@@ -12,7 +12,7 @@ from tests.program import running
 
 __all__ = ["api", "browser", "echo", "postgres"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("statuspage_access"), needs_browser]
+pytestmark = [pytest.mark.slow, needs_browser]
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -19,7 +19,7 @@ from tests.integration.test_statuspage import says, url
 from tests.program import Program, ports, running
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("statuspage_hostile"), needs_browser]
+pytestmark = [pytest.mark.slow, needs_browser]
 
 REBOUND = "rebound.example"
 """A name that means our address, to this browser."""

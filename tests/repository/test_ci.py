@@ -15,6 +15,7 @@ EMPTY = "=========== no tests ran in 0.01s ============"
 
 STACK = "=========== 7 passed in 160.12s (0:02:40) ============"
 
+NAME = "tests/test_x.py::test_it[no answer {}] - assert 0"
 ALONE = "=========== 1 passed in 2.10s ============"
 
 MAKE = """#!/bin/sh
@@ -95,15 +96,14 @@ def test_the_last_line_is_the_summary_of_pytest(tmp_path: Path, status: int, sum
 
 def names(count: int) -> str:
     """Return what pytest says of so many tests that failed."""
-    lines = (f"FAILED tests/test_x.py::test_{number} - assert 0" for number in range(count))
-    return "\n".join([*lines, FAILED])
+    return "\n".join([*(f"FAILED {NAME.format(number)}" for number in range(count)), FAILED])
 
 
 def test_what_failed_beside_others_may_pass_alone_and_is_named(tmp_path: Path) -> None:
     """Once, and the log ends with who needed it."""
     code, lines = ci(tmp_path, test=2, output=names(1))
     assert code == 0
-    assert lines[-3:] == ["passed only when they ran alone:", "tests/test_x.py::test_0", STACK]
+    assert lines[-3:] == ["passed only when they ran alone:", NAME.format(0), STACK]
 
 
 @pytest.mark.parametrize("count, again", [(1, 2), (4, 0), (0, 0)])

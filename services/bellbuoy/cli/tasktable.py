@@ -17,6 +17,17 @@ from bellbuoy.taskview import RunningInWorker, TaskName, TaskView, WorkerView, s
 STALE = 2.0
 """Seconds without a beat after which a worker's loop is blocked."""
 
+_NUMBERS = (
+    "per s",
+    "running",
+    "p50",
+    "p99",
+    "completed",
+    "failed",
+    "cancelled",
+    "timed out",
+    "lost",
+)
 _SHORT = 1.0
 _MANY = 10
 
@@ -54,11 +65,12 @@ def _workers(workers: Sequence[WorkerView]) -> Text:
 
 def _names(now: TaskView, before: TaskView | None, seconds: float) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("task", overflow="fold")
-    columns = ("per s", "running", "p50", "p99", "completed", "failed", "cancelled", "timed out")
-    for column in (*columns, "lost"):
+    table.add_column("task", overflow="ellipsis", no_wrap=True)
+    for column in _NUMBERS:
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("last error", overflow="ellipsis", no_wrap=True)
+    # What may be folded is what a narrow terminal goes without.
+    table.add_column("by worker", overflow="fold")
+    table.add_column("last error", overflow="fold")
     for name, task in sorted(now.tasks.items()):
         old = before.tasks.get(name) if before else None
         table.add_row(*_row(name, task, old, seconds if before else 0.0))
@@ -83,19 +95,19 @@ def _row(name: str, now: TaskName, before: TaskName | None, seconds: float) -> l
     return [
         Text(clean(name)),
         Text(rate),
-        Text(running(now)),
+        Text(str(now.running)),
         *percentiles,
         *outcomes,
+        Text(_by_worker(now)),
         Text(told),
     ]
 
 
-def running(task: TaskName) -> str:
-    """Return how many run, and in which workers when there are several: ``7 (0: 3, 1: 4)``."""
+def _by_worker(task: TaskName) -> str:
+    """Return how many run in which worker, when there are several: ``0: 3, 1: 4``."""
     if len(task.workers) < 2:  # noqa: PLR2004
-        return str(task.running)
-    each = ", ".join(f"{worker}: {count}" for worker, count in sorted(task.workers.items()))
-    return f"{task.running} ({each})"
+        return ""
+    return ", ".join(f"{worker}: {count}" for worker, count in sorted(task.workers.items()))
 
 
 def _oldest(running: Sequence[RunningInWorker]) -> Table:
