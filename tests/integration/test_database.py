@@ -128,9 +128,10 @@ async def test_a_full_server_is_no_outage(own_postgres: Server) -> None:
     own_postgres.psql("ALTER ROLE bellbuoy_app CONNECTION LIMIT 1")
     async with opened(settings_for(own_postgres.database(), pool_size=2)) as target:
         await until(lambda: answers(target))
+        await until(lambda: is_quiet(target))
         busy = asyncio.create_task(target.pool.fetch(READ, "SELECT pg_sleep(0.5)"))
         await until(lambda: is_used(target, 1))
         assert await refusal(target.pool.fetch(READ, "SELECT 1")) < SOON
         assert target.measures().up.value == 1
         await busy
-        assert await answers(target)
+        await until(lambda: answers(target))  # unless the watch has the only one
