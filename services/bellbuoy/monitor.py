@@ -19,7 +19,7 @@ import structlog
 
 from bellbuoy.metrics import OTHER
 from bellbuoy.shown import message, name_of
-from bellbuoy.taskrecord import SHIFT, LastError, Outcome, TaskRecord, TaskStats
+from bellbuoy.taskrecord import LastError, Outcome, TaskRecord, TaskStats
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -112,8 +112,9 @@ class AsyncMonitor:
                     raise
                 del running[work]
                 marks[1] = now = clock()
-                buckets[((now - start) >> SHIFT).bit_length()] += 1
-                total[0] += now - start
+                elapsed = now - start
+                buckets[elapsed.bit_length()] += 1
+                total[0] += elapsed
                 return result
 
             # All wrappers share one code object; by it the task factory knows them.

@@ -8,13 +8,13 @@ from typing import Literal
 
 Outcome = Literal["completed", "failed", "cancelled", "timed_out", "lost"]
 
-SHIFT = 16
-"""Durations are bucketed by the bit length of ``nanoseconds >> 16``: 65.5 µs, 131 µs, … 68.7 s."""
+SHORT, LONG = 16, 36
+"""Bit lengths of the shortest and the longest duration, in nanoseconds, that are told apart."""
 
-BUCKETS = tuple((1 << (SHIFT + power)) / 1e9 for power in range(21))
-"""Upper edges of the duration histogram, in seconds."""
+BUCKETS = tuple((1 << bits) / 1e9 for bits in range(SHORT, LONG + 1))
+"""Upper edges of the duration histogram, in seconds: 65.5 µs, 131 µs, … 68.7 s."""
 
-_BITS = 64 - SHIFT
+_BITS = 64
 
 
 @dataclass(frozen=True)
@@ -144,14 +144,13 @@ class TaskRecord:
 
     def _end(self, work: object, now: int) -> None:
         elapsed = now - self.running.pop(work)
-        self.buckets[(elapsed >> SHIFT).bit_length()] += 1
+        self.buckets[elapsed.bit_length()] += 1
         self.total[0] += elapsed
 
 
 def fold(buckets: list[int]) -> tuple[int, ...]:
     """Return the counts for :data:`BUCKETS` and one for all above."""
-    edges = len(BUCKETS)
-    return (*buckets[:edges], sum(buckets[edges:]))
+    return (sum(buckets[: SHORT + 1]), *buckets[SHORT + 1 : LONG + 1], sum(buckets[LONG + 1 :]))
 
 
 def _wall(mark: int, offset: int) -> float:

@@ -88,8 +88,9 @@ def test_the_edges_are_powers_of_two_from_65_microseconds_to_a_minute() -> None:
 
 
 def test_folding_keeps_every_count() -> None:
-    """Those beyond the last edge become one."""
-    counts = list(range(49))
-    assert fold(counts)[:21] == tuple(range(21))
+    """Those up to the first edge become one, and so do those beyond the last."""
+    counts = list(range(65))
+    assert fold(counts)[0] == sum(range(17))
+    assert fold(counts)[1:21] == tuple(range(17, 37))
     assert sum(fold(counts)) == sum(counts)
     assert len(fold(counts)) == len(BUCKETS) + 1
