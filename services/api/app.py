@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from api.guard import Guard, Handler
+from api.guard import Guard
 from api.route import Route
 from api.userroutes import MERGE_PATCH
 

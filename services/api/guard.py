@@ -1,14 +1,11 @@
 """The guard: what stands before a route. Who asks, for what, and how often already."""
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from api.auth import Gate
 from api.limits import Limit
 from bellbuoy.host.web import Forwarded, Problem, network_of
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 OWNER = web.RequestKey("owner", str)
 """The name of the token that a request came with."""

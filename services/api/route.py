@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiohttp.typedefs import Handler
+
 from api.body import BodyReader
-from api.guard import Handler
 
 JSON = "application/json"
 

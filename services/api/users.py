@@ -5,6 +5,7 @@ it is about. Whatever asks PostgreSQL has a turn, and nothing else has. Nothing 
 that it would refuse to parse.
 """
 
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -166,11 +167,7 @@ def _in_turn(
     The wait for it is no part of what is tracked, and what fails before PostgreSQL is asked takes
     none: so a turn's length says how long PostgreSQL takes.
     """
-
-    def held(*args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
-        return limiter.execute(work, *args, **kwargs)
-
-    return held
+    return functools.partial(limiter.execute, work)
 
 
 def nobody() -> Problem:

@@ -80,7 +80,7 @@ class _Batch(Generic[K, V]):
         return [
             key
             for key, waiters in self.waiters.items()
-            if not all(waiter.done() for waiter in waiters)
+            if not waiters[0].done() or not all(waiter.done() for waiter in waiters)
         ]
 
     def answer(self, found: Mapping[K, V]) -> None:

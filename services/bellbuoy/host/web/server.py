@@ -7,6 +7,7 @@ from typing import cast
 
 import structlog
 from aiohttp import http_parser, web
+from aiohttp.typedefs import Handler
 
 from bellbuoy import timeouts
 from bellbuoy.errors import EnvironmentFault
@@ -16,7 +17,7 @@ from bellbuoy.host.web.accesslog import AccessLog
 from bellbuoy.host.web.identity import Identities
 from bellbuoy.host.web.middleware import Middleware
 from bellbuoy.host.web.protocol import HttpProtocol
-from bellbuoy.host.web.shortcuts import Handler, Shortcuts
+from bellbuoy.host.web.shortcuts import Shortcuts
 from bellbuoy.host.web.telemetry import METHODS, HttpMetrics
 from bellbuoy.host.web.traffic import Traffic
 from bellbuoy.instruments import Instruments

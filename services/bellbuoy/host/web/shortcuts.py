@@ -8,8 +8,6 @@ aiohttp's.
 """
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 
 from aiohttp import hdrs, web
 from aiohttp.web_urldispatcher import (
@@ -23,15 +21,6 @@ from aiohttp.web_urldispatcher import (
 _ANY_SEGMENT = (DynamicResource.GOOD, "[^/]+")
 """What takes a whole segment: aiohttp's own pattern, and the one that takes braces, too."""
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Shortcut(NamedTuple):
-    """What answers a request, and what the router would say."""
-
-    handler: Handler
-    match: UrlMappingMatchInfo
-
 
 class Shortcuts:
     """The routes of one application whose path ends in one variable at most.
@@ -43,7 +32,7 @@ class Shortcuts:
     def __init__(self, app: web.Application) -> None:
         """Match every such route."""
         self._app = app
-        self._fixed: dict[tuple[str, str], Shortcut] = {}
+        self._fixed: dict[tuple[str, str], UrlMappingMatchInfo] = {}
         # By what stands before the last slash; with the variable's name.
         self._variable: dict[tuple[str, str], tuple[AbstractRoute, str]] = {}
         if app.middlewares or app.router._matched_sub_app_resources:  # noqa: SLF001
@@ -60,19 +49,20 @@ class Shortcuts:
             if name is not None and path not in (variable if name else fixed):
                 self._add(resource, path, name)
 
-    def find(self, request: web.BaseRequest) -> Shortcut | None:
+    def find(self, request: web.BaseRequest) -> UrlMappingMatchInfo | None:
         """Return what the router would find, if it is known without asking it."""
         message = request._message  # noqa: SLF001 - as it was sent
         path, _, _ = message.path.partition("?")
-        shortcut = self._fixed.get((message.method, path))
-        if shortcut is None:
+        match = self._fixed.get((message.method, path))
+        if match is None:
             before, _, segment = path.rpartition("/")
             found = self._variable.get((message.method, before))
             # Nothing is encoded in it, and no dots go up.
             if found is None or not (segment.isalnum() and segment.isascii()):
                 return None
-            shortcut = self._match(found[0], {found[1]: segment})
-        return None if hdrs.EXPECT in message.headers else shortcut
+            route, variable = found
+            match = _Match({variable: segment}, route, self._app)
+        return None if hdrs.EXPECT in message.headers else match
 
     def _add(self, resource: AbstractResource, path: str, variable: str) -> None:
         # The first one that was added is the one that aiohttp finds.
@@ -81,13 +71,20 @@ class Shortcuts:
             if variable:
                 self._variable.setdefault(key, (route, variable))
             elif key not in self._fixed:
-                self._fixed[key] = self._match(route, {})
+                self._fixed[key] = _Match({}, route, self._app)
 
-    def _match(self, route: AbstractRoute, values: dict[str, str]) -> Shortcut:
-        match = UrlMappingMatchInfo(values, route)
-        match.add_app(self._app)
-        match.freeze()
-        return Shortcut(route.handler, match)
+
+class _Match(UrlMappingMatchInfo):
+    """What aiohttp makes of a route and its variables in four calls: part of one app, and final."""
+
+    __slots__ = ()
+
+    def __init__(self, values: dict[str, str], route: AbstractRoute, app: web.Application) -> None:
+        dict.__init__(self, values)
+        self._route = route
+        self._apps = [app]
+        self._current_app = app
+        self._frozen = True
 
 
 def _shape(resource: AbstractResource) -> tuple[str, str | None]:

@@ -98,13 +98,13 @@ async def test_a_shortcut_is_what_the_router_finds(method: str, target: str) -> 
     """The same route of the same resource with the same values, for the same application."""
     app = await application()
     request = make_mocked_request(method, target)
-    shortcut, found = Shortcuts(app).find(request), await app.router.resolve(request)
-    assert shortcut is not None
-    assert shortcut.handler == found.handler
-    assert shortcut.match.route is found.route
-    assert shortcut.match == found
-    assert shortcut.match.apps == (app,)
-    assert shortcut.match.current_app is app
+    match, found = Shortcuts(app).find(request), await app.router.resolve(request)
+    assert match is not None
+    assert match.handler == found.handler
+    assert match.route is found.route
+    assert match == found
+    assert match.apps == (app,)
+    assert match.current_app is app
 
 
 @pytest.mark.parametrize("method, target", [*LONG, VARIABLE[5]])
