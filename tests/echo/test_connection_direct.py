@@ -84,7 +84,7 @@ def wire() -> Iterator[Wire]:
 
 
 def test_what_the_kernel_takes_never_sees_the_transport(wire: Wire) -> None:
-    """It is there before the loop's turn ends."""
+    """And is there at once."""
     wire.connection.data_received(b"at once")
     assert wire.client.recv(100) == b"at once"
     assert not wire.transport.held
