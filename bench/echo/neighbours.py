@@ -23,6 +23,9 @@ TURNS = 7
 TURN_SECONDS = 1.0
 """Fourteen turns end before the write timeout of 30 s does: no protection is off."""
 
+BUDGET = {"BUOY_ECHO_WRITE_BUDGET_BYTES": str(STALLED * 512 * 1024)}
+"""What all of them may hold together: by default most would be cut before they cost much."""
+
 PIECE = bytes(65_536)
 
 
@@ -54,7 +57,7 @@ def _ratio(load: str, crowded: Running, quiet: Running) -> float:
 
 
 def _ours() -> Contestant:
-    return Contestant("bellbuoy", (sys.executable, "-m", "echo"), bellbuoy())
+    return Contestant("bellbuoy", (sys.executable, "-m", "echo"), {**bellbuoy(), **BUDGET})
 
 
 @contextmanager

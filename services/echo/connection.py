@@ -14,7 +14,7 @@ from contextlib import suppress
 from os import write
 from typing import Protocol, cast
 
-RESET = frozenset({"write_timeout", "half_close_timeout"})
+RESET = frozenset({"write_timeout", "write_budget", "half_close_timeout"})
 """Reasons for which it ends with RST: the client had its time, and a FIN after a part of the bytes
 would look as if they were all."""
 
@@ -34,6 +34,9 @@ class Registry(Protocol):
 
     def touched(self, connection: "EchoConnection", /) -> None:
         """Something moved on a connection that was quiet since the last sweep."""
+
+    def held(self, size: int, /) -> None:
+        """The kernel did not take ``size`` bytes, so they wait in a transport."""
 
     def paused(self) -> None:
         """A client reads slower than it writes."""
@@ -114,11 +117,12 @@ class EchoConnection(asyncio.Protocol):
             sent = write(self._descriptor, data) if self._is_direct else 0
         except OSError:  # it takes nothing now, or never again: the transport knows what to do
             sent = 0
+        self.received += size
+        self.messages += 1
         if sent != size:
             self._is_direct = False
             self.transport.write(data[sent:])
-        self.received += size
-        self.messages += 1
+            self._registry.held(size - sent)
 
     def pause_writing(self) -> None:
         """Read no more until the client has read."""

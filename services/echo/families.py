@@ -14,6 +14,7 @@ CLOSED = counter(
             "error",
             "idle_timeout",
             "write_timeout",
+            "write_budget",
             "half_close_timeout",
             "max_age",
             "drain",

@@ -15,6 +15,10 @@ from echo.connection import EchoConnection
 from echo.families import CLOSED, DURATION, MESSAGES, PAUSES, RECEIVED, SENT
 from echo.settings import EchoSettings
 
+RELIEF = 0.75
+"""Part of the budget for unsent bytes that is left full when it was exceeded: to cut one at a time
+would mean to look at all of them for each."""
+
 LAST_LOOK = 0.05
 """Seconds to read, once nobody else comes, what clients sent before we stop."""
 
@@ -48,6 +52,8 @@ class EchoServer(Server):
         self._moved: list[EchoConnection] = []
         # The list's own method: a connection calls it once for each sweep.
         self.touched = self._moved.append
+        # Unsent bytes of all connections: as last counted, and what came since.
+        self._held = 0
         # What ends by itself in a while, and the time at which it is helped.
         self._half_closed: dict[EchoConnection, float] = {}
         self._finishing: dict[EchoConnection, float] = {}
@@ -110,6 +116,21 @@ class EchoServer(Server):
         """Count a client that reads slower than it writes."""
         self._pauses.inc()
 
+    def held(self, size: int) -> None:
+        """Keep the budget for unsent bytes: what is stalled longest goes first."""
+        self._held += size
+        budget = self._settings.echo_write_budget_bytes
+        if self._held <= budget:
+            return
+        self.sweep()  # it may have been sent since
+        if self._held <= budget:
+            return
+        for connection in sorted(self._moved, key=lambda each: (each.quiet_since, -each.unsent)):
+            if self._held <= budget * RELIEF:
+                break
+            self._held -= connection.unsent
+            self._cut(connection, "write_budget")
+
     def half_closed(self, connection: EchoConnection) -> None:
         """Give a client that has sent everything a time to read the rest."""
         timeout = self._settings.echo_half_close_timeout_seconds
@@ -139,9 +160,9 @@ class EchoServer(Server):
         moved = self._moved.copy()
         self._moved.clear()
         now = self._loop.time()
-        messages = received = sent = 0
+        messages = received = sent = held = 0
         for connection in moved:
-            if not connection.is_touched:  # it was lost meanwhile, and counted
+            if not connection.is_touched:  # it was lost or cut meanwhile, and counted
                 continue
             unsent = connection.transport.get_write_buffer_size()
             gone = connection.received + connection.unsent - unsent
@@ -154,8 +175,10 @@ class EchoServer(Server):
                 connection.unsent = unsent
             if unsent:  # it may have moved by the next sweep
                 self._moved.append(connection)
+                held += unsent
             else:
                 connection.is_touched = False
+        self._held = held
         self._messages.inc(messages)
         self._received.inc(received)
         self._sent.inc(sent)
@@ -203,6 +226,7 @@ class EchoServer(Server):
 
     def _cut(self, connection: EchoConnection, reason: str) -> None:
         self._report(connection, connection.look())
+        connection.is_touched = False
         connection.abort(reason)
 
     def _report(self, connection: EchoConnection, unsent: int) -> None:

@@ -45,6 +45,14 @@ class EchoSettings(HostSettings, EchoPorts):
             "on at a quarter.",
         ),
     ] = 256 * 1024
+    echo_write_budget_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024 * 1024,
+            description="Unsent bytes of all connections of a worker; above it, those are cut "
+            "that have been stalled longest.",
+        ),
+    ] = 128 * 1024 * 1024
     echo_tls_certificate_file: Annotated[
         Path | None,
         Meta(description="The server's certificate chain, PEM; with the key it switches TLS on."),

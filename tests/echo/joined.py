@@ -12,6 +12,7 @@ class Registry:
     def __init__(self) -> None:
         """Have heard nothing."""
         self.heard: list[str] = []
+        self.waiting = 0
         self.ends: list[tuple[str, BaseException | None, int]] = []
 
     def made(self, _: EchoConnection, /) -> None:
@@ -25,6 +26,10 @@ class Registry:
     def touched(self, _: EchoConnection, /) -> None:
         """Something moved."""
         self.heard.append("touched")
+
+    def held(self, size: int, /) -> None:
+        """The kernel is full."""
+        self.waiting += size
 
     def paused(self) -> None:
         """A client is slow."""

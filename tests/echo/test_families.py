@@ -12,4 +12,5 @@ def test_every_end_has_its_series() -> None:
     """A connection ends for one of these reasons and no other."""
     themselves = {"client", "error"}
     timeouts = {"idle_timeout", "write_timeout", "half_close_timeout", "max_age"}
-    assert set(CLOSED.labels["reason"]) == themselves | timeouts | {"drain", "abort"}
+    ours = {"write_budget", "drain", "abort"}
+    assert set(CLOSED.labels["reason"]) == themselves | timeouts | ours

@@ -69,6 +69,7 @@ def test_many_clients_that_do_not_read_cost_a_bounded_amount_each(loop: str) -> 
     environ = {
         "BUOY_LOOP": loop,
         "BUOY_ECHO_WRITE_BUFFER_BYTES": str(high_water),
+        "BUOY_ECHO_WRITE_BUDGET_BYTES": str(count * (high_water + one_read)),
         "BUOY_ECHO_WRITE_TIMEOUT_SECONDS": "300",
         **UNMEASURED,
     }
@@ -95,6 +96,41 @@ def test_many_clients_that_do_not_read_cost_a_bounded_amount_each(loop: str) -> 
         for client in slow:
             reset(client)
         eventually(lambda: program.metrics().value(ACTIVE) == 0)
+        assert program.stop() == 0
+
+
+def test_all_clients_that_do_not_read_have_one_budget(loop: str) -> None:
+    """Those stalled longest are cut for it; memory stays bounded, whoever reads is served."""
+    count, budget = 300, 8 * 1024 * 1024
+    environ = {
+        "BUOY_LOOP": loop,
+        "BUOY_ECHO_WRITE_BUDGET_BYTES": str(budget),
+        "BUOY_ECHO_WRITE_TIMEOUT_SECONDS": "300",
+        **UNMEASURED,
+    }
+    with room(count + 200), running("echo", environ) as program, ExitStack() as stack:
+        (worker,) = program.await_workers(1)
+        before = most_memory(worker)
+        other = stack.enter_context(connect(program.address))
+        slow = [stack.enter_context(connect(program.address, small=True)) for _ in range(count)]
+        for client in slow:
+            client.settimeout(0)
+        data = pattern(0, 65536)
+
+        def push() -> None:
+            for client in slow:
+                with suppress(BlockingIOError, ConnectionError):
+                    client.send(data)
+
+        def most_are_cut() -> bool:
+            push()
+            return program.metrics().value(CLOSED, reason="write_budget") > count / 2
+
+        eventually(most_are_cut)
+        assert all(is_echoed(other) for _ in range(100))
+        # What was read and is in line to be written, and what the allocator keeps beside it.
+        assert most_memory(worker) - before <= 2 * budget + 16 * 1024 * 1024
+        assert program.metrics().value(ACTIVE) < count
         assert program.stop() == 0
 
 
