@@ -14,6 +14,7 @@ from api.service import ApiService
 from api.settings import ApiSettings
 from bellbuoy import tokens
 from bellbuoy.host import Worker
+from bellbuoy.host.listeners import listen
 from bellbuoy.host.web import HttpServer, Traffic, serve, telemetry
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
@@ -219,7 +220,9 @@ def api_settings(folder: Path, database: Mapping[str, str] | None = None) -> Api
 @asynccontextmanager
 async def _listening(server: HttpServer) -> AsyncIterator[Address]:
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(server.protocol, "127.0.0.1", 0)
+    # With the options of a real one.
+    taken = listen("127.0.0.1", 0, 100, "BUOY_API_PORT")
+    listener = await loop.create_server(server.protocol, sock=taken)
     try:
         yield listener.sockets[0].getsockname()[:2]
     finally:

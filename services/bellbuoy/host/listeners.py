@@ -8,14 +8,20 @@ from pathlib import Path
 from bellbuoy.errors import EnvironmentFault
 from bellbuoy.host import socketfile
 
+QUEUE = 256 * 1024
+"""Bytes of a connection that the kernel queues each way, which it doubles for its bookkeeping. Left
+to itself it keeps megabytes of an answer that nobody reads, and of what nobody can be answered, in
+memory that counts as the container's."""
+
 
 def listen(
     host: str, port: int, backlog: int, variable: str, host_variable: str = "BUOY_HOST"
 ) -> socket.socket:
     """Return a non-blocking socket that listens on ``host`` and ``port``.
 
-    ``::`` listens on IPv4 as well; ``unix:/path`` is a unix socket, without a port. TCP_NODELAY
-    and keepalive stand on the listener, because accepted sockets inherit them.
+    ``::`` listens on IPv4 as well; ``unix:/path`` is a unix socket, without a port. TCP_NODELAY,
+    keepalive and the bounds of the kernel's queues stand on the listener, because accepted sockets
+    inherit them.
 
     Args:
         host: A name, an address, or ``unix:`` and a path.
@@ -50,6 +56,8 @@ def listen(
         ) from error
     listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, QUEUE)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE)
     _keep_alive(listener)
     return listener
 

@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bellbuoy.host import Server
+from bellbuoy.host.listeners import listen
 
 
 @asynccontextmanager
 async def listening(server: Server) -> AsyncIterator[tuple[str, int]]:
     """Give connections to ``server``'s protocols; yield the address."""
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(server.protocol, "127.0.0.1", 0)
+    listener = await loop.create_server(
+        server.protocol, sock=listen("127.0.0.1", 0, 100, "BUOY_X_PORT")
+    )
     try:
         yield listener.sockets[0].getsockname()[:2]
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bellbuoy.errors import EnvironmentFault
-from bellbuoy.host.listeners import address, listen
+from bellbuoy.host.listeners import QUEUE, address, listen
 
 
 def option(listener: socket.socket, level: int, name: int) -> int:
@@ -42,6 +42,17 @@ def test_connections_inherit_what_is_set_on_the_listener(level: int, name: int, 
     """So that no connection costs a system call for it."""
     with listen("127.0.0.1", 0, 5, "BUOY_X_PORT") as listener:
         assert option(listener, level, name) == value
+
+
+@pytest.mark.parametrize(
+    "name, most",
+    [(socket.SO_SNDBUF, "wmem_max"), (socket.SO_RCVBUF, "rmem_max")],
+)
+def test_the_kernel_queues_so_much_and_no_more(name: int, most: str) -> None:
+    """Unless the kernel allows less; it doubles the number (socket(7))."""
+    allowed = min(QUEUE, int(Path(f"/proc/sys/net/core/{most}").read_text()))
+    with listen("127.0.0.1", 0, 5, "BUOY_X_PORT") as listener:
+        assert option(listener, socket.SOL_SOCKET, name) == 2 * allowed
 
 
 def test_the_backlog_is_in_force() -> None:

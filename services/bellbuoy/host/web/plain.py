@@ -16,6 +16,10 @@ from aiohttp.http_writer import _serialize_headers
 from bellbuoy.host.web.answer import OPTIONS, SERVER
 from bellbuoy.host.web.identity import REQUEST_ID
 
+MOST_COPIED = 64 * 1024
+"""Bytes of a body that are worth a copy; a longer one is written by itself, so that however many
+clients are slow to read it, it is in memory once."""
+
 _BODILESS = frozenset({204, 205, 304})
 
 _OURS = (
@@ -34,7 +38,8 @@ def serialize(
 ) -> bytes | None:
     """Return an answer as it goes onto the wire, signed; ``None`` if it is not a plain one.
 
-    The response is marked as sent.
+    It ends before its body if that is longer than :data:`MOST_COPIED`. The response is marked as
+    sent.
 
     Raises:
         ValueError: A header has the end of a line in it.
@@ -55,7 +60,7 @@ def serialize(
         f"X-Content-Type-Options: nosniff\r\n\r\n"
     )
     response._eof_sent = response._keep_alive = True  # noqa: SLF001
-    return b"".join((head[:-2], rest.encode(), body))
+    return b"".join((head[:-2], rest.encode(), body if len(body) <= MOST_COPIED else b""))
 
 
 def _is_plain(request: web.BaseRequest, response: web.StreamResponse) -> bool:

@@ -19,7 +19,7 @@ from bellbuoy.host.connections import Connections
 from bellbuoy.host.web.answer import end, sign
 from bellbuoy.host.web.identity import Identities
 from bellbuoy.host.web.malformed import MAX_FIELD, MAX_FIELDS, MAX_LINE, TooSlow, explain
-from bellbuoy.host.web.plain import serialize
+from bellbuoy.host.web.plain import MOST_COPIED, serialize
 from bellbuoy.host.web.problem import Problem
 from bellbuoy.host.web.telemetry import HttpMetrics
 from bellbuoy.host.web.traffic import Traffic
@@ -187,6 +187,9 @@ class HttpProtocol(RequestHandler):
         if transport is None or transport.is_closing():
             return resp, True
         transport.write(data)
+        body: Any = resp._body  # noqa: SLF001
+        if len(body) > MOST_COPIED and not transport.is_closing():
+            transport.write(body)
         if self._paused:
             try:
                 await self._drain_helper()
