@@ -3,7 +3,7 @@
 make bench-echo
 
 Prints the tables with the targets beside the figures, writes bench/results/echo.json and
-bench/results/echo.svg. Needs a C compiler and two cores; takes about seven minutes.
+bench/results/echo.svg. Needs a C compiler and two cores; takes about six minutes.
 """
 
 import argparse

@@ -14,6 +14,9 @@ from contextlib import suppress
 from os import write
 from typing import Protocol, cast
 
+from bellbuoy import timeouts
+from bellbuoy.host.sendqueue import unacknowledged
+
 RESET = frozenset({"write_timeout", "write_budget", "half_close_timeout"})
 """Reasons for which it ends with RST: the client had its time, and a FIN after a part of the bytes
 would look as if they were all."""
@@ -35,8 +38,8 @@ class Registry(Protocol):
     def touched(self, connection: "EchoConnection", /) -> None:
         """Something moved on a connection that was quiet since the last sweep."""
 
-    def held(self, size: int, /) -> None:
-        """The kernel did not take ``size`` bytes, so they wait in a transport."""
+    def may_wait(self, connection: "EchoConnection", size: int, /) -> bool:
+        """Return whether ``size`` bytes that the kernel refused may wait; if not, it is cut."""
 
     def paused(self) -> None:
         """A client reads slower than it writes."""
@@ -59,7 +62,8 @@ class EchoConnection(asyncio.Protocol):
         transport: Where they go; the server asks it how many are unsent.
         unsent: Bytes that were not handed to the kernel yet, as the server last counted them.
         is_touched: Whether anything moved since the last sweep.
-        lingers: Whether it is finished, and everything was sent when that was last asked.
+        arrived: Loop time in seconds at which its client was seen to have got everything, once it
+            is finished; 0 while it has not.
         quiet_since: Loop time in seconds at which something last moved, as sweeps saw it.
         deadline: Loop time in seconds at which it is old enough to be finished.
         reason: Why the connection ended, once that is known.
@@ -69,10 +73,11 @@ class EchoConnection(asyncio.Protocol):
         "_descriptor",
         "_high_water",
         "_is_direct",
+        "_left",
         "_registry",
+        "arrived",
         "deadline",
         "is_touched",
-        "lingers",
         "messages",
         "quiet_since",
         "reason",
@@ -92,9 +97,9 @@ class EchoConnection(asyncio.Protocol):
         """
         self._registry = registry
         self._high_water = high_water
-        self.received = self.messages = self.unsent = 0
-        self.quiet_since = self.deadline = 0.0
-        self.is_touched = self.lingers = self._is_direct = False
+        self.received = self.messages = self.unsent = self._left = 0
+        self.quiet_since = self.deadline = self.arrived = 0.0
+        self.is_touched = self._is_direct = False
         self._descriptor = -1
         self.reason = "client"
 
@@ -119,10 +124,9 @@ class EchoConnection(asyncio.Protocol):
             sent = 0
         self.received += size
         self.messages += 1
-        if sent != size:
+        if sent != size and self._registry.may_wait(self, size - sent):
             self._is_direct = False
             self.transport.write(data[sent:])
-            self._registry.held(size - sent)
 
     def pause_writing(self) -> None:
         """Read no more until the client has read."""
@@ -167,7 +171,6 @@ class EchoConnection(asyncio.Protocol):
                 self.transport.write_eof()
         except OSError:  # it was reset a moment ago, and the loop has not noticed yet
             self.transport.abort()
-        self._linger()
 
     def _touch(self) -> None:
         # A sweep found the transport empty, and nothing was read since.
@@ -175,10 +178,23 @@ class EchoConnection(asyncio.Protocol):
         self._is_direct = self._descriptor >= 0
         self._registry.touched(self)
 
-    def _linger(self) -> None:
-        self.lingers = not self.look()
-        if self.lingers and not self.transport.can_write_eof():
-            self._notify()
+    def linger(self, now: float) -> None:
+        """Close once the client has had everything for a while; to be asked now and then."""
+        connection = self.transport.get_extra_info("socket")
+        has_fin = self.transport.can_write_eof()
+        # One of the bytes is our FIN, which its kernel acknowledges with the last of them.
+        left = self.look() + max(0, unacknowledged(connection) - has_fin)
+        if left < self._left:
+            self.quiet_since = now
+        self._left = left
+        if left:
+            self.arrived = 0.0
+        elif not self.arrived:
+            self.arrived = now
+            if not has_fin:
+                self._notify()
+        elif now - self.arrived >= timeouts.LINGER:
+            self.transport.close()
 
     def _notify(self) -> None:
         """Send close_notify and read on, which transports of TLS have no method for."""
@@ -188,13 +204,6 @@ class EchoConnection(asyncio.Protocol):
         with suppress(ssl.SSLError):  # it wants the client's answer, or there is something to read
             self.transport.get_extra_info("ssl_object").unwrap()
         self.transport.resume_reading()  # which also sends what unwrap() has written
-
-    def end_linger(self) -> None:
-        """Close if everything had been sent when this was last asked; else, ask again later."""
-        if self.lingers:
-            self.transport.close()
-        else:
-            self._linger()
 
     def close(self, reason: str) -> None:
         """Close once everything is sent."""

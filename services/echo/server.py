@@ -5,19 +5,21 @@ import ssl
 import time
 from random import Random
 
-from bellbuoy import timeouts
 from bellbuoy.host import Connections, Server, Worker
 from bellbuoy.host.proxies import Proxies
 from bellbuoy.host.tls import Certificates
 from bellbuoy.monitor import AsyncMonitor
 from echo.age import Ages
-from echo.connection import EchoConnection
+from echo.connection import CUT, EchoConnection
 from echo.families import CLOSED, DURATION, MESSAGES, PAUSES, RECEIVED, SENT
 from echo.settings import EchoSettings
 
 RELIEF = 0.75
 """Part of the budget for unsent bytes that is left full when it was exceeded: to cut one at a time
 would mean to look at all of them for each."""
+
+LOOK = 0.1
+"""Seconds between two looks at who has got everything, in a drain."""
 
 LAST_LOOK = 0.05
 """Seconds to read, once nobody else comes, what clients sent before we stop."""
@@ -52,11 +54,12 @@ class EchoServer(Server):
         self._moved: list[EchoConnection] = []
         # The list's own method: a connection calls it once for each sweep.
         self.touched = self._moved.append
-        # Unsent bytes of all connections: as last counted, and what came since.
-        self._held = 0
-        # What ends by itself in a while, and the time at which it is helped.
+        # Unsent bytes of all connections: as last counted and what came since; and of those that
+        # were cut and are not lost yet.
+        self._held = self._condemned = 0
+        # What ends by itself in a while: the time at which it is helped, or that it is looked at.
         self._half_closed: dict[EchoConnection, float] = {}
-        self._finishing: dict[EchoConnection, float] = {}
+        self._finishing: set[EchoConnection] = set()
         self._loop = asyncio.get_running_loop()
         self._monitor: AsyncMonitor = worker.monitor
         self._record = worker.monitor.record("echo.connection")
@@ -96,9 +99,10 @@ class EchoServer(Server):
         await asyncio.sleep(LAST_LOOK)
         for connection in self._connections:
             connection.finish("drain")
-        while not await self._is_empty_within(timeouts.LINGER):
+        while not await self._is_empty_within(LOOK):
+            now = self._loop.time()
             for connection in self._connections:
-                connection.end_linger()
+                connection.linger(now)
 
     def abort(self) -> None:
         """Cut what is left."""
@@ -116,19 +120,34 @@ class EchoServer(Server):
         """Count a client that reads slower than it writes."""
         self._pauses.inc()
 
-    def held(self, size: int) -> None:
-        """Keep the budget for unsent bytes: what is stalled longest goes first."""
-        self._held += size
+    def may_wait(self, connection: EchoConnection, size: int) -> bool:
+        """Keep the budget for unsent bytes: what is stalled longest goes first.
+
+        What is cut is not free before the end of the loop's turn. Once as much as is cut at a time
+        waits for that, whoever comes is cut, too: a thousand clients may stall in one turn.
+        """
         budget = self._settings.echo_write_budget_bytes
-        if self._held <= budget:
-            return
-        self.sweep()  # it may have been sent since
-        if self._held <= budget:
-            return
-        for connection in sorted(self._moved, key=lambda each: (each.quiet_since, -each.unsent)):
-            if self._held <= budget * RELIEF:
+        if self._held + size > budget:
+            self.sweep()  # it may have been sent since
+            if self._held + size > budget:
+                self._relieve(connection, min(budget * RELIEF, budget - size))
+        wanted = self._held + size
+        if wanted > budget or wanted + self._condemned > budget * (2 - RELIEF):
+            self._cut(connection, "write_budget", size)
+            return False
+        self._held = wanted
+        if not connection.is_touched:  # the sweep found nothing yet
+            connection.is_touched = True
+            self.touched(connection)
+        return True
+
+    def _relieve(self, newest: EchoConnection, goal: float) -> None:
+        """Cut others until no more than ``goal`` is held."""
+        stalled = [each for each in self._moved if each is not newest]
+        stalled.sort(key=lambda each: (each.quiet_since, -each.unsent))
+        for connection in stalled:
+            if self._held <= goal:
                 break
-            self._held -= connection.unsent
             self._cut(connection, "write_budget")
 
     def half_closed(self, connection: EchoConnection) -> None:
@@ -140,7 +159,9 @@ class EchoServer(Server):
         """Count a connection's end."""
         self._connections.discard(connection)
         self._half_closed.pop(connection, None)
-        self._finishing.pop(connection, None)
+        self._finishing.discard(connection)
+        if connection.reason in CUT:
+            self._condemned -= connection.unsent
         self._report(connection, unsent)
         connection.is_touched = False
         self._closed[connection.reason].inc()
@@ -165,6 +186,8 @@ class EchoServer(Server):
             if not connection.is_touched:  # it was lost or cut meanwhile, and counted
                 continue
             unsent = connection.transport.get_write_buffer_size()
+            if connection.unsent and not unsent and connection.transport.is_closing():
+                continue  # dropped with its connection, or the last of it was sent: its end tells
             gone = connection.received + connection.unsent - unsent
             if gone or connection.received:
                 connection.quiet_since = now
@@ -185,6 +208,7 @@ class EchoServer(Server):
 
     def expire(self) -> None:
         """End what is quiet, what is old, and what does not end by itself."""
+        self.sweep()  # what moved a moment ago is not quiet
         now = self._loop.time()
         self._expire_quiet(now)
         for connection, deadline in tuple(self._half_closed.items()):
@@ -213,19 +237,23 @@ class EchoServer(Server):
         return quiet and connection not in self._finishing
 
     def _expire_old(self, now: float) -> None:
-        for connection, linger in tuple(self._finishing.items()):
-            if linger <= now:
-                self._finishing[connection] = now + timeouts.LINGER
-                connection.end_linger()
+        stalled = now - self._settings.echo_write_timeout_seconds
+        for connection in tuple(self._finishing):
+            connection.linger(now)
+            if not connection.arrived and connection.quiet_since <= stalled:
+                self._cut(connection, "write_timeout")
         if not self._settings.echo_max_age_seconds:
             return
         for connection in self._connections:
             if connection.deadline <= now and connection not in self._finishing:
-                self._finishing[connection] = now + timeouts.LINGER
+                self._finishing.add(connection)
+                connection.quiet_since = now
                 connection.finish("max_age")
 
-    def _cut(self, connection: EchoConnection, reason: str) -> None:
-        self._report(connection, connection.look())
+    def _cut(self, connection: EchoConnection, reason: str, dropped: int = 0) -> None:
+        self._held -= connection.unsent
+        self._report(connection, connection.look() + dropped)
+        self._condemned += connection.unsent
         connection.is_touched = False
         connection.abort(reason)
 

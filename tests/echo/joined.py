@@ -13,6 +13,7 @@ class Registry:
         """Have heard nothing."""
         self.heard: list[str] = []
         self.waiting = 0
+        self.has_room = True
         self.ends: list[tuple[str, BaseException | None, int]] = []
 
     def made(self, _: EchoConnection, /) -> None:
@@ -27,9 +28,10 @@ class Registry:
         """Something moved."""
         self.heard.append("touched")
 
-    def held(self, size: int, /) -> None:
+    def may_wait(self, _: EchoConnection, size: int, /) -> bool:
         """The kernel is full."""
         self.waiting += size
+        return self.has_room
 
     def paused(self) -> None:
         """A client is slow."""

@@ -62,6 +62,7 @@ class Echoing(RuleBasedStateMachine):
         self.bench = Bench()
         self.sent = b""
         self.counted = 0
+        self.now = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -106,7 +107,8 @@ class Echoing(RuleBasedStateMachine):
     def linger(self) -> None:
         """Time passes in a drain."""
         if not self.is_open:
-            self.bench.connection.end_linger()
+            self.now += 1
+            self.bench.connection.linger(self.now)
 
     @rule()
     def say_fin(self) -> None:

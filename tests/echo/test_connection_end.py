@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from bellbuoy import timeouts
 from tests.echo.joined import Bench, bench
 
 __all__ = ["bench"]
@@ -42,24 +43,27 @@ def test_finishing_a_reset_connection_ends_it(bench: Bench) -> None:
     assert bench.transport.asked[-1] == "abort"
 
 
-def test_a_client_that_has_got_everything_has_one_linger_for_its_fin(bench: Bench) -> None:
+def test_a_client_that_has_got_everything_has_a_while_for_its_fin(bench: Bench) -> None:
     """Then the connection is closed."""
     bench.connection.finish("drain")
+    bench.connection.linger(10.0)
+    bench.connection.linger(10.0 + timeouts.LINGER - 0.1)
     assert not bench.transport.is_closing()
-    bench.connection.end_linger()
+    bench.connection.linger(10.0 + timeouts.LINGER)
     assert bench.transport.is_closing()
 
 
 def test_a_client_that_still_reads_is_waited_for(bench: Bench) -> None:
-    """However many lingers that takes; its own begins when it has got everything."""
-    bench.transport.unsent = 100
+    """However long that takes; its while begins when it has got everything."""
     bench.connection.finish("drain")
-    for _ in range(3):
-        bench.connection.end_linger()
+    for unsent in (300, 200, 100):
+        bench.transport.unsent = unsent
+        bench.connection.linger(100.0 - unsent / 10)
+    assert bench.connection.quiet_since == 90.0, "it got on"
     bench.transport.unsent = 0
-    bench.connection.end_linger()
+    bench.connection.linger(100.0)
     assert not bench.transport.is_closing()
-    bench.connection.end_linger()
+    bench.connection.linger(100.0 + timeouts.LINGER)
     assert bench.transport.is_closing()
 
 
@@ -67,11 +71,13 @@ def test_with_tls_it_says_close_notify_and_reads_on(bench: Bench) -> None:
     """There is no FIN to send alone."""
     bench.transport.half_closes = False
     bench.connection.finish("max_age")
+    bench.connection.linger(10.0)
     asked = ["resume_reading", "pause_reading", "unwrap", "resume_reading"]
     assert bench.transport.asked == asked
     bench.connection.finish("drain")
+    bench.connection.linger(10.1)
     assert bench.transport.asked == asked, "once"
-    bench.connection.end_linger()
+    bench.connection.linger(10.0 + timeouts.LINGER)
     assert bench.transport.asked == [*asked, "close"]
     assert bench.connection.reason == "max_age"
 
@@ -81,10 +87,10 @@ def test_with_tls_close_notify_waits_until_everything_is_sent(bench: Bench) -> N
     bench.transport.half_closes = False
     bench.transport.unsent = 100
     bench.connection.finish("drain")
-    bench.connection.end_linger()
+    bench.connection.linger(10.0)
     assert "unwrap" not in bench.transport.asked
     bench.transport.unsent = 0
-    bench.connection.end_linger()
+    bench.connection.linger(11.0)
     assert "unwrap" in bench.transport.asked
     assert not bench.transport.is_closing()
 

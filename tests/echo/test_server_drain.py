@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from bellbuoy import timeouts
 from echo.families import CLOSED
 from tests.bellbuoy.host.listening import client
@@ -23,11 +21,8 @@ async def test_abort_cuts_everything(bench: Bench) -> None:
     assert bench.count(CLOSED, reason="abort") == 3
 
 
-async def test_a_drain_finishes_everybody_even_after_a_reset(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_drain_finishes_everybody_even_after_a_reset(bench: Bench) -> None:
     """One that is gone already does not keep the others from their FIN."""
-    monkeypatch.setattr(timeouts, "LINGER", 0.01)
     made = [bench.connect() for _ in range(3)]
     made[0][1].has_reset = True
     draining = asyncio.ensure_future(bench.server.drain())
@@ -50,14 +45,16 @@ async def test_what_was_sent_before_the_end_is_echoed() -> None:
         await asyncio.wait_for(draining, 10)
 
 
-async def test_a_drain_closes_who_says_no_fin(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_drain_closes_who_says_no_fin(bench: Bench) -> None:
     """After a linger; it ends when the last is gone."""
-    monkeypatch.setattr(timeouts, "LINGER", 0.01)
     connection, transport = bench.connect()
     draining = asyncio.ensure_future(bench.server.drain())
-    await soon(transport.is_closing)
+
+    def is_closing_by_and_by() -> bool:
+        bench.now += timeouts.LINGER / 2
+        return transport.is_closing()
+
+    await soon(is_closing_by_and_by)
     assert not draining.done()
     connection.connection_lost(None)
     await asyncio.wait_for(draining, 10)

@@ -56,6 +56,35 @@ async def test_a_reader_that_gets_on_is_not_cut(bench: Bench) -> None:
     assert transport.asked == []
 
 
+async def test_what_moved_a_moment_ago_is_not_quiet(bench: Bench) -> None:
+    """Though no sweep has seen it yet."""
+    (connection, lively), (slow, waits) = bench.connect(), bench.connect()
+    slow.data_received(b"x" * 100)
+    waits.unsent = 60
+    bench.server.sweep()
+    bench.now += 100
+    connection.data_received(b"!")
+    waits.unsent = 50
+    bench.server.expire()
+    assert (lively.asked, waits.asked) == ([], [])
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), None])
+async def test_what_a_lost_connection_dropped_is_not_sent(
+    bench: Bench, error: BaseException | None
+) -> None:
+    """Though its transport holds nothing any more when a sweep looks; unless it was the last."""
+    connection, transport = bench.connect()
+    connection.data_received(b"x" * 100)
+    transport.unsent = 60
+    bench.server.sweep()
+    transport.unsent = 0
+    transport.close()
+    bench.server.sweep()
+    connection.connection_lost(error)
+    assert bench.count(SENT) == (40 if error else 100)
+
+
 async def test_a_client_that_said_fin_must_read_the_rest_in_time(bench: Bench) -> None:
     """Otherwise it is cut; one that had everything, or gets it in time, is nobody's business."""
     (slow, waits), (_, other) = bench.connect(), bench.connect()
@@ -90,6 +119,8 @@ async def test_a_connection_ends_at_its_age(monkeypatch: pytest.MonkeyPatch) -> 
     bench.server.expire()
     bench.server.expire()
     assert all(transport.asked.count("write_eof") == 1 for _, transport in made)
+    bench.now += 3
+    bench.server.expire()
     bench.now += 3
     bench.server.expire()
     assert all(transport.asked[-1] == "close" for _, transport in made)

@@ -60,6 +60,10 @@ class Transport(asyncio.Transport):
         """Return itself as the TLS object and as the socket."""
         return self if name in {"ssl_object", "socket"} else default
 
+    def fileno(self) -> int:
+        """Return that there is none."""
+        return -1
+
     def setsockopt(self, _: int, name: int, value: bytes) -> None:
         """Note it, unless the client is gone."""
         if self.has_reset:

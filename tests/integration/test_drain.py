@@ -5,6 +5,7 @@ import http.client
 import os
 import signal
 import socket
+import threading
 from contextlib import suppress
 
 import pytest
@@ -23,7 +24,7 @@ from tests.clients import (
     visit,
 )
 from tests.program import Metrics, Program, loop, running
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 __all__ = ["loop"]
 
@@ -126,6 +127,41 @@ def test_a_slow_reader_gets_all_that_was_taken_from_it(loop: str) -> None:
                 received += len(piece)
                 with suppress(BlockingIOError):
                     slow.send(b"more", socket.MSG_DONTWAIT)
+        final = witness.final_metrics(1)
+        assert program.wait() == 0
+    assert final.value("echo_received_bytes_total") == received
+    assert final.value("echo_sent_bytes_total") == received
+
+
+def read_slowly(connection: socket.socket, sent: int) -> int:
+    """Send as much as there is room for, read less, until FIN; return how much was read."""
+    received, calm = 0, threading.Event()
+    while piece := connection.recv(8192):
+        assert piece == pattern(received, len(piece))
+        received += len(piece)
+        with suppress(BlockingIOError):
+            sent += connection.send(pattern(sent, 65536), socket.MSG_DONTWAIT)
+        calm.wait(0.05)
+    return received
+
+
+@pytest.mark.parametrize("reason", ["drain", "max_age"])
+def test_who_is_finished_may_read_for_longer_than_a_while(loop: str, reason: str) -> None:
+    """All that was taken from it arrives, though the kernel holds seconds of it.
+
+    And though it still sends, so that to close would reset it.
+    """
+    ages = {"BUOY_ECHO_MAX_AGE_SECONDS": "4"} if reason == "max_age" else {}
+    with running("echo", {"BUOY_LOOP": loop, **ages}) as program:
+        program.await_workers(1)
+        with connect(program.address, small=True) as slow:
+            sent = fill(slow, lambda: program.metrics().value("echo_write_paused_total") > 0)
+            slow.settimeout(PATIENCE)
+            witness = Witness(program)
+            if reason == "drain":
+                program.send(signal.SIGTERM)
+            received = read_slowly(slow, sent)
+        program.send(signal.SIGTERM)
         final = witness.final_metrics(1)
         assert program.wait() == 0
     assert final.value("echo_received_bytes_total") == received
