@@ -44,6 +44,15 @@ def test_what_blocks_a_loop_is_logged_once_while_it_does(loop: str) -> None:
         eventually(lambda: program.metrics().value("asyncio_loop_blocked_total") >= 2)
 
 
+def test_a_block_just_over_the_threshold_is_logged_each_time(loop: str) -> None:
+    """It need not be long to be seen."""
+    with running("web", {"BUOY_LOOP": loop, "BUOY_LOOP_BLOCKED_SECONDS": "0.5"}) as program:
+        program.await_workers(1)
+        for _ in range(5):
+            ask(program, "/block?seconds=0.65")
+        eventually(lambda: stacks(program) == 5)
+
+
 def stacks(program: Program) -> int:
     """Return how often a blocking line was told; a slow machine stalls elsewhere, too."""
     events = program.logged("event loop blocked")

@@ -32,7 +32,7 @@ class Pulse:
     """Beats while the loop turns; a blocked loop has none, and that is the point.
 
     Attributes:
-        interval: Seconds between two beats.
+        due: When the next beat should come, by ``time.monotonic()``.
 
     Args:
         vitals: What is measured at each beat; its slot is where to beat.
@@ -55,7 +55,7 @@ class Pulse:
         interval: float = INTERVAL,
     ) -> None:
         """Beat for the first time; the next time is an interval from now."""
-        self.interval = interval
+        self._interval = interval
         self._slow = max(1, round(SLOW / interval))
         self._slot = vitals.slot
         self._vitals = vitals
@@ -66,7 +66,7 @@ class Pulse:
         self._supervisor = supervisor
         self._count = 0
         self._loop = asyncio.get_running_loop()
-        self._due = time.monotonic()
+        self.due = time.monotonic()
         self._beat()
 
     def stop(self) -> None:
@@ -77,7 +77,7 @@ class Pulse:
 
     def _beat(self) -> None:
         now = self._slot.beat = time.monotonic()
-        self._vitals.late(now - self._due)
+        self._vitals.late(now - self.due)
         self._instruments.flush()
         if self._count % self._slow == 0:
             self._notify()
@@ -87,8 +87,8 @@ class Pulse:
             if os.getppid() != self._supervisor:
                 self._orphaned()
         self._count += 1
-        self._due = time.monotonic() + self.interval
-        self._timer = self._loop.call_later(self.interval, self._beat)
+        self.due = time.monotonic() + self._interval
+        self._timer = self._loop.call_later(self._interval, self._beat)
 
     def _show(self) -> None:
         running = oldest(self._monitor)

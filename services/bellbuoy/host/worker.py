@@ -99,7 +99,7 @@ class Worker(gunicorn.workers.base.Worker):
 
         pulse = self._pulse(instruments, monitor, orphaned)
         try:
-            with self._blockage(pulse.interval):
+            with Blockage(lambda: pulse.due, self.plan.settings.loop_blocked_seconds):
                 clean = await self._serve(Share(instruments, monitor), stop, hurry)
         except Exception:  # noqa: BLE001 - the exit code and the log are all that is left to do
             _log.exception("worker failed")
@@ -130,10 +130,6 @@ class Worker(gunicorn.workers.base.Worker):
             orphaned,
             CALM if self.slot.admin else INTERVAL,
         )
-
-    def _blockage(self, interval: float) -> Blockage:
-        threshold = self.plan.settings.loop_blocked_seconds
-        return Blockage(lambda: self.slot.beat, interval, threshold)
 
     def _instruments(self) -> Instruments:
         # The admin process carries no traffic: what it counts is nobody's business.

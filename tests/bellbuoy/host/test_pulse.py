@@ -77,6 +77,7 @@ async def test_it_beats_and_publishes_as_long_as_the_loop_turns() -> None:
     """The watchdog hears of every tenth."""
     bench = Bench()
     first = bench.slot.beat
+    assert first < bench.pulse.due < first + 1
     assert (first > 0, bench.flushes, bench.notified) == (True, 1, 1)
     await bench.until(11)
     bench.pulse.stop()
