@@ -134,19 +134,20 @@ class AsyncMonitor:
         """Start a task that is counted, kept alive until it ends, and whose failure is logged.
 
         It is registered before the loop can run it, so it is counted even when it is cancelled
-        before its first step.
+        before its first step. A decorated coroutine without a ``name`` here is counted by its
+        decorator alone, and so not at all when it is cancelled before its first step.
 
         Args:
             coroutine: What to run.
-            name: The task name; by default the coroutine's qualified name.
+            name: The task name; by default the coroutine's qualified name. Given for a decorated
+                coroutine, it is counted beside the decorator's.
         """
+        counted = not name and self._is_counted(coroutine)
         name = name or _title(coroutine)
-        record = self.record(name)
-        loop = asyncio.get_running_loop()
+        make = functools.partial(asyncio.get_running_loop().create_task, coroutine, name=name)
         self._counts_itself = True
         try:
-            make = functools.partial(loop.create_task, coroutine, name=name)
-            task = self._counted_task(record, coroutine, make)
+            task = make() if counted else self._counted_task(self.record(name), coroutine, make)
         finally:
             self._counts_itself = False
         if not task.done():
@@ -175,7 +176,7 @@ class AsyncMonitor:
         make = functools.partial(asyncio.Task, coroutine, loop=loop, **options)
         # Taken back at once: an eager coroutine makes tasks of its own before this one exists.
         counted, self._counts_itself = self._counts_itself, False
-        if counted or getattr(coroutine, "cr_code", None) is self._counted_code is not None:
+        if counted or self._is_counted(coroutine):
             return make()
         return self._counted_task(self.record(_title(coroutine)), coroutine, make)
 
@@ -210,6 +211,10 @@ class AsyncMonitor:
         if outcome != "cancelled":
             shown = LastError(type(error).__name__, message(error), time.time())
         record.fail(work, outcome, time.monotonic_ns(), shown)
+
+    def _is_counted(self, coroutine: object) -> bool:
+        """Return whether it is a decorated function's, which counts itself."""
+        return getattr(coroutine, "cr_code", None) is self._counted_code is not None
 
     def _counted_task(
         self, record: TaskRecord, work: object, make: Callable[[], "asyncio.Task[R]"]

@@ -53,22 +53,69 @@ async def test_a_task_cancelled_before_its_first_step_is_counted(monitor: AsyncM
     assert of(monitor, "inner") == {}
 
 
+async def test_a_decorated_coroutine_is_counted_once(monitor: AsyncMonitor) -> None:
+    """By its decorator, whose name may be another than the function's."""
+
+    async def work() -> None: ...
+
+    plain, named = monitor.track_task()(work), monitor.track_task("named")(work)
+    tasks = [monitor.create_task(each()) for each in (plain, plain, named)]
+    await asyncio.wait(tasks)
+    await asyncio.sleep(0)
+    assert {task.get_name() for task in tasks} == {work.__qualname__}
+    assert set(monitor.get_stats().tasks) == {work.__qualname__, "named"}
+    assert of(monitor, work.__qualname__) == {"completed": 2}
+    assert of(monitor, "named") == {"completed": 1}
+
+
+async def test_a_decorated_coroutine_that_is_given_a_name_counts_for_both(
+    monitor: AsyncMonitor,
+) -> None:
+    """The one is the task's, the other the call's."""
+
+    @monitor.track_task("inner")
+    async def work() -> None: ...
+
+    await monitor.create_task(work(), name="work")
+    await asyncio.sleep(0)
+    assert of(monitor) == of(monitor, "inner") == {"completed": 1}
+
+
+async def test_a_decorated_coroutine_cancelled_before_its_first_step_is_not_counted(
+    monitor: AsyncMonitor,
+) -> None:
+    """None of it ran, and the decorator counts what runs."""
+
+    @monitor.track_task("work")
+    async def work() -> None: ...
+
+    task = monitor.create_task(work())
+    task.cancel()
+    await asyncio.wait([task])
+    await asyncio.sleep(0)
+    assert list(monitor.get_stats().tasks) == ["work"]
+    assert of(monitor) == {}
+
+
+@pytest.mark.parametrize("is_decorated", [False, True])
 @pytest.mark.parametrize("error, outcome", [(ValueError, "failed"), (TimeoutError, "timed_out")])
 async def test_the_failure_of_a_task_is_logged(
-    monitor: AsyncMonitor, error: type[Exception], outcome: str
+    monitor: AsyncMonitor, error: type[Exception], outcome: str, *, is_decorated: bool
 ) -> None:
-    """With its traceback, since nobody may ever ask for the result."""
+    """With its traceback, since nobody may ever ask for the result; whoever counts it."""
 
     async def fail() -> None:
         raise error("no")
 
+    work = monitor.track_task()(fail) if is_decorated else fail
     with capture_logs() as logs:
-        task = monitor.create_task(fail(), name="work")
+        task = monitor.create_task(work())
         await asyncio.wait([task])
         await asyncio.sleep(0)
-    assert of(monitor) == {outcome: 1}
+    name = fail.__qualname__
+    assert of(monitor, name) == {outcome: 1}
     (log,) = logs
-    assert (log["event"], log["task"], log["log_level"]) == ("task failed", "work", "error")
+    assert (log["event"], log["task"], log["log_level"]) == ("task failed", name, "error")
     assert log["exc_info"] is task.exception()
 
 
@@ -102,4 +149,4 @@ def test_a_task_needs_a_running_loop(monitor: AsyncMonitor) -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
         monitor.create_task(coroutine, name="work")
     coroutine.close()
-    assert of(monitor) == {}
+    assert monitor.get_stats().tasks == {}
