@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 from bellbuoy.host.statuspage.feed import MOST
 from tests.api.serving import AUTHORIZED, known_tokens
 from tests.browser import barriers, browser, needs_browser, opened
-from tests.clients import connect, is_echoed
+from tests.clients import connect, connected, is_echoed
 from tests.integration.test_api_deaths import fill
 from tests.postgres import Server, serve
 from tests.program import Program, ports, running
@@ -128,6 +128,12 @@ def test_values_move_under_traffic(browser: Browser, api: Program, echo: Program
         assert is_echoed(client)
         says(page, ".chart:has(h3:text('Connections')) .figure", "1")
         says(page, "#task-rows th", "echo.connection")
+
+
+def test_how_many_run_is_told_beyond_the_oldest(browser: Browser, echo: Program) -> None:
+    """Each worker shows but its 20 oldest."""
+    with opened(browser, url(echo)) as page, connected(echo.address, 50):
+        says(page, "#running-rows li:has-text('echo.connection')", "one of 50 running")
 
 
 def test_a_killed_worker_shows(browser: Browser, echo: Program, record_property: Record) -> None:

@@ -5,7 +5,7 @@ Law of this file: it decides nothing and formats nothing, and every table has a 
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bellbuoy.host.probes import FRESH
 from bellbuoy.host.statuspage.charts import rounded
@@ -84,15 +84,15 @@ class Waiting:
         name: The task name.
         age: Seconds since the start of the oldest.
         worker: Where the oldest runs.
-        count: How many of the oldest tasks of all workers they are.
+        running: How many tasks of that name run, wherever they wait, in all workers.
         stack: Where they wait, outermost first.
     """
 
     name: str
     age: float
     worker: int
-    count: int
-    stack: tuple[str, ...] = ()
+    running: int
+    stack: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,11 @@ def running(view: TaskView) -> list[Waiting]:
     """Return what has been running longest: those that wait in the same place as one."""
     places: dict[tuple[str, tuple[str, ...]], Waiting] = {}
     for each in view.oldest:  # oldest first
-        task = each.task
-        first = places.get((task.name, task.stack), Waiting(task.name, task.age, each.worker, 0))
-        places[task.name, task.stack] = replace(first, count=first.count + 1, stack=task.stack)
+        task, counted = each.task, view.tasks.get(each.task.name)
+        # A name that found no place among those that all processes share is counted as another.
+        count = counted.running if counted else 1
+        first = Waiting(task.name, task.age, each.worker, count, task.stack)
+        places.setdefault((task.name, task.stack), first)
     return list(places.values())[:RUNNING]
 
 

@@ -10,7 +10,7 @@ from bellbuoy.host.statuspage.tables import others, processes, rates, running, t
 from bellbuoy.host.statuspage.usage import Usage
 from bellbuoy.inspector import RunningTask
 from bellbuoy.metrics import counter, gauge
-from bellbuoy.taskmetrics import FINISHED, STARTED
+from bellbuoy.taskmetrics import FINISHED, RUNNING, STARTED
 from bellbuoy.taskrecord import LastError
 from bellbuoy.taskview import WorkerText, view
 from tests.bellbuoy.host.statuspage.stage import HTTP, Stage
@@ -62,15 +62,27 @@ def test_a_task_has_its_rate_its_outcomes_and_its_last_error() -> None:
 
 
 def test_tasks_that_wait_in_one_place_are_one_row() -> None:
-    """The oldest speaks for them."""
+    """The oldest speaks for them; how many run is counted, since only the oldest are looked at."""
     stage = Stage()
+    for each in stage.counts:
+        each.counter(STARTED, task="fetch").inc(2500)
+        each.gauge(RUNNING, task="fetch").set(2500)
     for slot, ages in zip(stage.workers, ((5.0, 1.0), (9.0,)), strict=True):
         text = [RunningTask("fetch", age, ("fetch (a.py:1)",)) for age in ages]
         slot.text.write(msgspec.json.encode(WorkerText(text, {})))
     (row,) = running(view(stage.interval().after))
-    assert (row.count, row.worker) == (3, stage.workers[1].index)
+    assert (row.running, row.worker) == (5000, stage.workers[1].index)
     assert row.age == pytest.approx(9, abs=1)
     assert row.stack == ("fetch (a.py:1)",)
+
+
+def test_a_running_task_whose_name_is_counted_as_another_speaks_for_itself() -> None:
+    """How many of it run is not known."""
+    stage = Stage()
+    text = WorkerText([RunningTask("fetch", 1.0, ())], {})
+    stage.first.text.write(msgspec.json.encode(text))
+    (row,) = running(view(stage.interval().after))
+    assert (row.name, row.running) == ("fetch", 1)
 
 
 def test_a_number_of_the_service_without_a_chart_is_among_the_others() -> None:

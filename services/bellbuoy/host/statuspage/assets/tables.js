@@ -119,7 +119,8 @@ const running = list(byId("running-rows"), {
     const [name, aged, where] = item.firstChild.children;
     say(name, each.name);
     say(aged, age(each.age));
-    say(where, each.count > 1 ? `worker ${each.worker}, and ${each.count - 1} younger ones` : `worker ${each.worker}`);
+    const many = each.running > 1 ? `, one of ${count(each.running)} running` : "";
+    say(where, `worker ${each.worker}${many}`);
     say(item.lastChild, each.stack.length ? each.stack.join(" › ") : "a span: it has no stack");
   },
 });
