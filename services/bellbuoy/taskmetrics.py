@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import OTHER, Layout, NameTable, counter, gauge, histogram
-from bellbuoy.monitor import MAX_NAMES, AsyncMonitor
+from bellbuoy.monitor import MAX_DROPPED, MAX_NAMES, AsyncMonitor
 from bellbuoy.taskrecord import BUCKETS, TaskStats
 
 OUTCOMES = ("completed", "failed", "cancelled", "timed_out", "lost")
@@ -40,7 +40,9 @@ LAST_SUCCESS = gauge(
     merge="latest",
 )
 DROPPED = counter(
-    "asyncmonitor_dropped_task_names_total", "Task names that found all places taken."
+    "asyncmonitor_dropped_task_names_total",
+    "Task names that found all places taken. Each process counts its own, at most "
+    f"{MAX_DROPPED + MAX_NAMES}, so one name counts again in another worker and in a successor.",
 )
 FAMILIES = (STARTED, FINISHED, RUNNING, OLDEST, DURATION, LAST_SUCCESS, DROPPED)
 
