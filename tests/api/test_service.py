@@ -55,8 +55,13 @@ async def test_every_route_has_series_of_its_own(tmp_path: Path) -> None:
             for method in (*item, "options")
             if method.upper() in telemetry.METHODS
         }
+        answers = served.instruments.names(telemetry.REQUESTS)
         durations = served.instruments.names(telemetry.DURATION)
         sizes = served.instruments.names(telemetry.REQUEST_SIZE)
+    foreseen = {(*each, str(status)) for each in declared for status in telemetry.FORESEEN}
+    assert foreseen - set(answers.entries()) == set()
+    # Each route has about four more, above all refusals.
+    assert len(answers.entries()) + 4 * len(declared) <= answers.table.capacity
     assert declared - set(durations.entries()) == set()
     assert len(durations.entries()) + len(telemetry.METHODS) + 1 <= durations.table.capacity
     assert {path for _, path in declared} - {path for (path,) in sizes.entries()} == set()
