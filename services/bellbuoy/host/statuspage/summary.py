@@ -25,3 +25,8 @@ def load(interval: Interval) -> str:
 def count(number: int, noun: str) -> str:
     """Return a number and what it counts."""
     return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def figure(rate: float) -> str:
+    """Return a rate as the number of a sentence."""
+    return f"{rate:,.0f}" if rate >= 1 else "Fewer than 1"

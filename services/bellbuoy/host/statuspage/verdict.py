@@ -10,7 +10,8 @@ from bellbuoy.host.probes import FRESH
 from bellbuoy.host.statuspage.consequence import consequence
 from bellbuoy.host.statuspage.finding import Finding, worst_first
 from bellbuoy.host.statuspage.interval import Interval
-from bellbuoy.host.statuspage.summary import count
+from bellbuoy.host.statuspage.shortage import shortage
+from bellbuoy.host.statuspage.summary import count, figure
 from bellbuoy.lifecycle import State
 from bellbuoy.snapshot import Process
 
@@ -178,7 +179,7 @@ def _full(interval: Interval) -> Iterator[Finding]:
             "full",
             "bad",
             "Full: new connections are refused",
-            f"{_rate(rate)} clients a second are closed at once; those that are connected are "
+            f"{figure(rate)} clients a second are closed at once; those that are connected are "
             "served.",
             "BUOY_MAX_CONNECTIONS and the limit of file descriptors, or more replicas.",
         )
@@ -199,7 +200,7 @@ def _overload(interval: Interval) -> Iterator[Finding]:
             "overload",
             "bad",
             "Overload: requests are refused",
-            f"{_rate(rate)} requests a second get an answer at once that says when to come back; "
+            f"{figure(rate)} requests a second get an answer at once that says when to come back; "
             "the rest is served.",
             "Slow statements or a busy worker (below), or more replicas.",
         )
@@ -208,21 +209,9 @@ def _overload(interval: Interval) -> Iterator[Finding]:
             "limited",
             "note",
             "Some clients come too often",
-            f"{_rate(rate)} requests a second are answered with 429; other clients notice nothing.",
+            f"{figure(rate)} requests a second are answered with 429; other clients notice "
+            "nothing.",
             "Nothing to do, unless the limit is too low for them: see the service's settings.",
-        )
-
-
-def _pool(interval: Interval) -> Iterator[Finding]:
-    rate = interval.rate("db_pool_acquire_timeouts_total")
-    if rate and interval.value("db_up"):
-        yield Finding(
-            "pool",
-            "bad",
-            "The database pool is exhausted",
-            f"{_rate(rate)} statements a second get no connection: their requests answer 503 after "
-            "a second.",
-            "Slow statements (below), or BUOY_DB_POOL_SIZE.",
         )
 
 
@@ -257,7 +246,7 @@ _RULES: tuple[Callable[[Interval], Iterator[Finding]], ...] = (
     _database,
     _blocked,
     _full,
-    _pool,
+    shortage,
     _bugs,
     _stopping,
     _withdrawn,
@@ -278,7 +267,3 @@ def _age(interval: Interval, process: Process) -> float:
 def _names(processes: list[Process]) -> str:
     numbers = ", ".join(str(process.slot) for process in processes)
     return f"Worker {numbers} is" if len(processes) == 1 else f"Workers {numbers} are"
-
-
-def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 1 else "Fewer than 1"

@@ -23,3 +23,14 @@ def test_an_outage_between_two_snapshots_is_not_missed() -> None:
     stage.counts[1].gauge(UP).set(0.0)
     assert blink(replace(stage.interval(), before=before)) == []  # the verdict says more
     assert blink(replace(now, before=now.after)) == []
+
+
+def test_a_postgresql_that_is_full_was_not_away() -> None:
+    """It refuses connections and answers all the time; an outage beside that is one."""
+    stage = api()
+    stage.interval()
+    before = take(stage.board)
+    stage.counts[0].counter(ERRORS, operation="connect", sqlstate_class="53").inc(7)
+    assert blink(replace(stage.interval(), before=before)) == []
+    stage.counts[0].counter(ERRORS, operation="users.get", sqlstate_class="none").inc()
+    assert len(blink(replace(stage.interval(), before=before))) == 1

@@ -1,6 +1,6 @@
 """The summary: what is well, and how much is going on."""
 
-from bellbuoy.host.statuspage.summary import calm, count, load
+from bellbuoy.host.statuspage.summary import calm, count, figure, load
 from bellbuoy.host.web.telemetry import DURATION
 from echo.families import FAMILIES as ECHO
 from echo.families import MESSAGES
@@ -21,6 +21,11 @@ def test_a_number_agrees_with_what_it_counts() -> None:
         "1 worker",
         "1,200 workers",
     ]
+
+
+def test_a_rate_below_one_is_not_told_as_none() -> None:
+    """And one above has its thousands apart."""
+    assert [figure(rate) for rate in (0.2, 1.0, 1200.4)] == ["Fewer than 1", "1", "1,200"]
 
 
 def test_the_load_is_told_in_the_terms_of_the_service() -> None:
