@@ -19,7 +19,8 @@ Merge = Literal["sum", "min", "max", "latest"]
 Counters and histograms are summed over all that ever ran, gauges over those alive. ``min`` and
 ``max`` take one of theirs; ``latest`` is the greatest value that any process ever stored, for
 timestamps. A process takes part in ``min`` once it knows: until it stores a number its cell is
-NaN, so that a worker which has just begun is nobody's minimum. When nobody knows, it is 0.
+NaN, so that a worker which has just begun is nobody's minimum. When nobody knows, it is what the
+family says, or there is no series.
 """
 
 # OpenTelemetry's advice for HTTP and database durations, in seconds.
@@ -55,6 +56,7 @@ class Family:
         names: The table of the labels whose values arise at run time.
         buckets: Upper edges of a histogram, without ``+Inf``, in the unit of the name.
         merge: How the values of several processes become one, see :data:`Merge`.
+        otherwise: What a ``min`` is while no process knows; NaN for no series.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Family:
     names: NameTable | None = None
     buckets: tuple[float, ...] = ()
     merge: Merge = "sum"
+    otherwise: float = 0.0
 
     @property
     def width(self) -> int:
@@ -129,9 +132,10 @@ def gauge(
     labels: Mapping[str, tuple[str, ...]] | None = None,
     names: NameTable | None = None,
     merge: Merge = "sum",
+    otherwise: float = 0.0,
 ) -> Family:
     """Declare a number that goes up and down."""
-    return Family(name, "gauge", help, labels or {}, names, merge=merge)
+    return Family(name, "gauge", help, labels or {}, names, merge=merge, otherwise=otherwise)
 
 
 def histogram(

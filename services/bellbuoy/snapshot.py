@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bellbuoy.lifecycle import State
-from bellbuoy.metrics import Family, Layout, Merge, NameTable
+from bellbuoy.metrics import Family, Layout, NameTable
 from bellbuoy.scoreboard import COLLECTOR, Scoreboard, Slot
 
 _Blocks = Sequence["array[float]"]
@@ -161,6 +161,13 @@ def _process(slot: Slot, now: float) -> Process:
 
 
 def _series(layout: Layout, family: Family, names: _Names, blocks: _Blocks) -> Iterator[Series]:
+    found = _all_series(layout, family, names, blocks)
+    if math.isnan(family.otherwise):
+        return (series for series in found if not math.isnan(series.value))
+    return found
+
+
+def _all_series(layout: Layout, family: Family, names: _Names, blocks: _Blocks) -> Iterator[Series]:
     fixed = list(family.fixed_values())
     cells = layout.cells(family)
     if family.names is None:
@@ -178,18 +185,18 @@ def _series(layout: Layout, family: Family, names: _Names, blocks: _Blocks) -> I
 def _merged(family: Family, cells: range, blocks: _Blocks) -> Iterator[tuple[float, ...]]:
     """Yield the cells of each series, those of all processes as one."""
     parts = [block[cells.start : cells.stop] for block in blocks]
-    merged = iter(_merge(family.merge, parts) if parts else [0.0] * len(cells))
+    merged = iter(_merge(family, parts) if parts else [family.otherwise] * len(cells))
     # One iterator, as often as a series has cells: zip takes so many in turn.
     return zip(*[merged] * family.width, strict=True)
 
 
-def _merge(merge: Merge, parts: _Blocks) -> Iterable[float]:
-    if merge == "sum":
+def _merge(family: Family, parts: _Blocks) -> Iterable[float]:
+    if family.merge == "sum":
         return functools.reduce(lambda total, part: map(operator.add, total, part), parts)
-    if merge == "min":
-        return map(_least, zip(*parts, strict=True))
+    if family.merge == "min":
+        return (_least(values, family.otherwise) for values in zip(*parts, strict=True))
     return map(max, zip(*parts, strict=True))
 
 
-def _least(values: Iterable[float]) -> float:
-    return min((value for value in values if not math.isnan(value)), default=0.0)
+def _least(values: Iterable[float], otherwise: float) -> float:
+    return min((value for value in values if not math.isnan(value)), default=otherwise)

@@ -1,5 +1,7 @@
 """A snapshot is what all processes counted, as one."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -264,3 +266,18 @@ def test_a_minimum_that_nobody_knows_is_zero(board: Scoreboard) -> None:
     """What is exported is a number."""
     bring(board.workers[0], State.STARTING)
     assert value(board, LEAST) == 0.0
+
+
+def test_a_minimum_that_nobody_knows_may_have_no_series() -> None:
+    """A 0 would be a claim: with no process alive, and with one that has not found out yet."""
+    family = gauge("g", "…", merge="min", otherwise=math.nan)
+    board = Scoreboard([family], slots=2)
+    assert take(board).series("g") == ()
+    slot = board.workers[0]
+    bring(slot, State.STARTING)
+    slot.instruments().flush()
+    assert take(board).series("g") == ()
+    show(slot, family, 0.0)
+    assert value(board, family) == 0.0
+    slot.free(slot.load())
+    assert take(board).series("g") == ()

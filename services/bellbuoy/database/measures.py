@@ -20,7 +20,12 @@ _CLASSES = ("08", "22", "23", "25", "40", "42", "53", "55", "57", "other", "none
 # A worker that has not asked yet knows nothing, and takes no part in the minimum of all.
 _UP = {State.UNKNOWN: math.nan, State.UP: 1.0, State.DOWN: 0.0}
 
-UP = gauge("db_up", "1 while PostgreSQL answers.", merge="min")
+UP = gauge(
+    "db_up",
+    "1 while PostgreSQL answers, 0 while it does not; absent while no worker has asked.",
+    merge="min",
+    otherwise=math.nan,
+)
 CONNECTIONS = gauge(
     "db_pool_connections", "Open database connections.", labels={"state": ("idle", "used")}
 )

@@ -2,9 +2,12 @@
 
 import pytest
 
-from bellbuoy.database.measures import SCHEMA_READ, Measures, families
+from bellbuoy.database.availability import State
+from bellbuoy.database.measures import SCHEMA_READ, UP, Measures, families
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
+from bellbuoy.scoreboard import Scoreboard
+from bellbuoy.snapshot import take
 
 
 def measures(*operations: str) -> Measures:
@@ -33,3 +36,18 @@ def test_an_undeclared_operation_is_a_mistake() -> None:
     """It would be a label value that nobody declared."""
     with pytest.raises(ValueError, match="tuple"):
         measures("read").error("write", "23505")
+
+
+@pytest.mark.parametrize(
+    "state, told", [(State.UNKNOWN, []), (State.UP, [1.0]), (State.DOWN, [0.0])]
+)
+def test_who_has_not_asked_claims_no_outage(state: State, told: list[float]) -> None:
+    """An alert would name PostgreSQL, where no worker is alive or none has asked yet."""
+    board = Scoreboard(families(["read"]), slots=2)
+    slot = board.workers[0]
+    assert take(board).series(UP.name) == ()
+    slot.take(admin=False)
+    instruments = slot.instruments()
+    Measures(instruments, ["read"]).tell(state)
+    instruments.flush()
+    assert [series.value for series in take(board).series(UP.name)] == told

@@ -35,6 +35,10 @@ class Interval:
         """Return whether there is such a family."""
         return self._after.family(name) is not None
 
+    def knows(self, name: str, **labels: str) -> bool:
+        """Return whether the family has a series with these labels, at the end."""
+        return bool(self._after.series(name, labels))
+
     def value(self, name: str, **labels: str) -> float:
         """Return the sum of a family's series with these labels, at the end."""
         return sum(series.value for series in self._after.series(name, labels))

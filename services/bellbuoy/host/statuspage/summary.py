@@ -8,7 +8,7 @@ def calm(interval: Interval) -> str:
     """Return in a sentence what is well, for when nothing is wrong."""
     ready = sum(process.state is State.READY for process in interval.after.traffic)
     text = f"{count(ready, 'worker')} {'is' if ready == 1 else 'are'} ready"
-    return f"{text}, PostgreSQL answers." if interval.has("db_up") else f"{text}."
+    return f"{text}, PostgreSQL answers." if interval.value("db_up") else f"{text}."
 
 
 def load(interval: Interval) -> str:

@@ -89,7 +89,7 @@ def _not_ready(interval: Interval) -> Iterator[Finding]:
 
 def _starting(interval: Interval) -> Finding:
     asked = any(_age(interval, p) > SETTLED for p in _in(interval, State.STARTING))
-    if asked and interval.has("db_up"):
+    if asked and interval.knows("db_up"):
         down = interval.value("db_up") == 0
         return Finding(
             "starting",
@@ -157,10 +157,9 @@ def _deaths(interval: Interval) -> Iterator[Finding]:
 
 
 def _database(interval: Interval) -> Iterator[Finding]:
-    if not interval.has("db_up") or interval.after.stopping:
+    if interval.after.stopping or not _in(interval, State.READY):
         return
-    settled = [p for p in _in(interval, State.READY) if _age(interval, p) > SETTLED]
-    if not settled or interval.value("db_up"):
+    if not interval.knows("db_up") or interval.value("db_up"):
         return
     yield Finding(
         "database",

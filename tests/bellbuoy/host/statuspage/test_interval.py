@@ -1,10 +1,13 @@
 """Intervals: rates and percentiles between two snapshots."""
 
+import math
+
 import pytest
 
+from bellbuoy.database.measures import UP
 from bellbuoy.host.families import ACTIVE, DEATHS
 from bellbuoy.host.web.telemetry import DURATION, REQUESTS
-from tests.bellbuoy.host.statuspage.stage import HTTP, Stage
+from tests.bellbuoy.host.statuspage.stage import DATABASE, HTTP, Stage
 
 
 def test_a_counter_grows_by_what_all_workers_counted() -> None:
@@ -50,6 +53,18 @@ def test_what_a_service_has_not_got_reads_as_nothing() -> None:
     """One page serves every service."""
     interval = Stage().interval()
     assert not interval.has("db_up")
+    assert not interval.knows("db_up")
     assert interval.value("db_up") == 0
     assert interval.gained("db_refused_total") == 0
     assert interval.percentile("db_query_duration_seconds", 0.5) is None
+
+
+@pytest.mark.parametrize("up", [0.0, 1.0, math.nan])
+def test_what_no_worker_knows_is_not_known(up: float) -> None:
+    """The service has the family, and no number for it."""
+    stage = Stage(DATABASE)
+    for each in stage.counts:
+        each.gauge(UP).set(up)
+    interval = stage.interval()
+    assert interval.has("db_up")
+    assert interval.knows("db_up") is not math.isnan(up)

@@ -1,5 +1,7 @@
 """The summary: what is well, and how much is going on."""
 
+import math
+
 from bellbuoy.host.statuspage.summary import calm, count, figure, load
 from bellbuoy.host.web.telemetry import DURATION
 from echo.families import FAMILIES as ECHO
@@ -9,8 +11,9 @@ from tests.bellbuoy.host.statuspage.test_verdict import answer, api
 
 
 def test_what_is_well_is_told_in_a_sentence() -> None:
-    """PostgreSQL only where there is one."""
+    """PostgreSQL only where there is one that answered."""
     assert calm(api().interval()) == "2 workers are ready, PostgreSQL answers."
+    assert calm(api(up=math.nan).interval()) == "2 workers are ready."
     assert calm(Stage(workers=1).interval()) == "1 worker is ready."
 
 

@@ -1,5 +1,6 @@
 """The verdict: each thing that can be wrong, in the words a person reads at night."""
 
+import math
 import time
 
 import pytest
@@ -73,11 +74,8 @@ def test_one_worker_that_meets_an_outage_is_enough() -> None:
 
 
 def test_a_worker_that_has_not_asked_yet_says_nothing_of_postgresql() -> None:
-    """The gauge of nobody who knows is 0, and that is no outage."""
-    stage = api(up=0.0)
-    for slot in stage.workers:
-        slot.born = time.time()
-    assert words(stage) == []
+    """That nobody knows is no outage."""
+    assert words(api(up=math.nan)) == []
 
 
 def test_a_service_that_starts_says_what_it_waits_for() -> None:
@@ -86,6 +84,7 @@ def test_a_service_that_starts_says_what_it_waits_for() -> None:
         (0.5, 0.0, ("note", "Starting: no worker is ready yet")),
         (9.0, 0.0, ("bad", "No worker is ready: PostgreSQL does not answer")),
         (9.0, 1.0, ("bad", "No worker is ready: waiting for a schema that fits")),
+        (9.0, math.nan, ("warn", "Starting: no worker is ready yet")),
     ):
         stage = api(up=up)
         for slot in stage.workers:
