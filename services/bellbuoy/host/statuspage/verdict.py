@@ -41,7 +41,7 @@ def _supervisor(interval: Interval) -> Iterator[Finding]:
             "supervisor",
             "bad",
             "The supervisor shows no sign of life",
-            "Clients are served, but no worker that dies will be replaced.",
+            f"No worker that dies will be replaced; {_who_serves(interval)}.",
             "Restart the service; /livez tells an orchestrator to.",
             age,
         )
@@ -121,11 +121,11 @@ def _blocked(interval: Interval) -> Iterator[Finding]:
     held = sum(process.connections for process in blocked)
     yield Finding(
         "blocked",
-        "bad" if everybody else "warn",
+        "warn" if _serving(interval) else "bad",
         f"{'Every worker is blocked' if everybody else f'{names} blocked'}: no sign of life",
         "Nobody is answered."
         if everybody
-        else f"{count(held, 'connection')} wait there; the other workers serve.",
+        else f"{count(held, 'connection')} wait there; {_who_serves(interval)}.",
         "Something holds the event loop: the log names it (worker blocked, loop blocked). "
         "The watchdog kills and replaces the worker.",
         max(process.beat_age for process in blocked),
@@ -148,7 +148,7 @@ def _deaths(interval: Interval) -> Iterator[Finding]:
         "deaths",
         "bad" if total >= RESTLESS else "warn",
         f"{'A worker' if total == 1 else f'{total} workers'} died: {causes}",
-        "Its connections were cut, what it had in hand is counted as lost; the others go on."
+        f"Connections were cut, what was in hand is counted as lost; {_who_serves(interval)}."
         if total < RESTLESS
         else "Workers keep dying: clients lose connections again and again.",
         "It was replaced. After `kill -9` or out of memory the kernel's log knows more; "
@@ -257,6 +257,17 @@ _RULES: tuple[Callable[[Interval], Iterator[Finding]], ...] = (
 
 def _in(interval: Interval, state: State) -> list[Process]:
     return [process for process in interval.after.traffic if process.state is state]
+
+
+def _serving(interval: Interval) -> list[Process]:
+    return [process for process in _in(interval, State.READY) if process.beat_age <= FRESH]
+
+
+def _who_serves(interval: Interval) -> str:
+    serving = len(_serving(interval))
+    if not serving:
+        return "no worker is ready to serve"
+    return f"{count(serving, 'worker')} {'serves' if serving == 1 else 'serve'}"
 
 
 def _age(interval: Interval, process: Process) -> float:

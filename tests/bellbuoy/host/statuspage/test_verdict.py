@@ -102,15 +102,25 @@ def test_a_service_without_a_worker_is_down() -> None:
 
 
 def test_a_blocked_worker_is_named_and_since_when() -> None:
-    """The others serve."""
+    """The other one serves."""
     stage = Stage()
     stage.first.beat = time.monotonic() - 3
     stage.first.connections = 7.0
     (finding,) = judge(stage.interval())
     assert finding.level == "warn"
     assert finding.what.startswith(f"Worker {stage.first.index} is blocked")
-    assert finding.meaning == "7 connections wait there; the other workers serve."
+    assert finding.meaning == "7 connections wait there; 1 worker serves."
     assert finding.age == pytest.approx(3, abs=0.5)
+
+
+def test_a_worker_that_is_about_to_serve_does_not_yet() -> None:
+    """It may have begun a moment ago, or wait for a schema: nobody can count on it."""
+    stage = Stage()
+    stage.first.beat = time.monotonic() - 3
+    stage.workers[1]._state = float(State.STARTING)
+    (finding,) = judge(stage.interval())
+    assert finding.level == "bad"
+    assert finding.meaning == "0 connections wait there; no worker is ready to serve."
 
 
 def test_all_blocked_is_worse() -> None:
@@ -137,6 +147,26 @@ def test_a_death_is_told_and_many_are_a_trouble(
     stage = Stage()
     stage.own.counter(DEATHS, how=how).inc(count)
     assert words(stage) == [expected]
+
+
+@pytest.mark.parametrize(
+    "workers, ready, told",
+    [
+        (3, 2, "2 workers serve."),
+        (2, 1, "1 worker serves."),
+        (1, 0, "no worker is ready to serve."),
+    ],
+)
+def test_what_a_death_left_is_told_as_it_is(workers: int, ready: int, told: str) -> None:
+    """There may be no other worker, and the one that took its place may still begin."""
+    stage = Stage(workers=workers)
+    for slot in stage.workers[ready:]:
+        slot._state = float(State.STARTING)
+    stage.own.counter(DEATHS, how="signal").inc()
+    stage.board.beat = time.monotonic() - 20
+    found = {finding.key: finding.meaning for finding in judge(stage.interval())}
+    assert found["deaths"].endswith(f"counted as lost; {told}")
+    assert found["supervisor"].endswith(f"replaced; {told}")
 
 
 def test_a_drain_is_told_and_hides_what_belongs_to_it() -> None:
