@@ -30,7 +30,7 @@ class WebSettings(Settings):
             ge=0,
             le=1,
             description="Share of requests that have a line in the log though nothing is wrong "
-            "with them; slow and failed ones always have.",
+            "with them; slow and failed ones have one in any case, up to 20 a second and worker.",
         ),
     ] = 0.001
     concurrency_limit: Annotated[
