@@ -56,12 +56,16 @@ _NEXT = {
 _GONE = "There is no user with this id."
 _GREETED = "Too many requests; by default greetings have no limit."
 _UNAVAILABLE = {503: "The database cannot do it now; the answer says when to come back."}
+_UNWRITTEN = {
+    503: "The database cannot do it now, and the answer says when to come back; or, if it does not "
+    "say so, it is not known whether this was done."
+}
 _CHANGED = {
     404: _GONE,
     409: "Another user has this e-mail address.",
     412: "The user has another version.",
     428: "The request does not say which version it means.",
-    **_UNAVAILABLE,
+    **_UNWRITTEN,
 }
 
 
@@ -120,7 +124,7 @@ def _users(users: UserRoutes) -> tuple[Route, ...]:
             problems={
                 409: "The address is another user's, or a request with the key is being done.",
                 412: "A condition is not true of the list, which is there and has no tag.",
-                **_UNAVAILABLE,
+                **_UNWRITTEN,
             },
             scope=WRITE,
             parameters=(_KEY,),

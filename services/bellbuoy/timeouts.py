@@ -6,6 +6,9 @@
     head, body < request
     turn + acquire + connect + transaction + command < request
     delay + grace + drain + close < supervisor < container stop
+
+A body that comes slowly, or another request with the same key, may leave a write less than that:
+the request's deadline then says that the outcome is not known.
 """
 
 STATEMENT = 4.0

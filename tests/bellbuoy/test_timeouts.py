@@ -16,7 +16,7 @@ def test_who_sends_slowly_is_told_before_the_request_ends() -> None:
 
 
 def test_a_write_has_its_answer_before_its_request_ends() -> None:
-    """Whoever waits for it is still there to be told, even if every step takes all its time."""
+    """Even if every step takes all its time, where neither the body nor a key was waited for."""
     opening = timeouts.TURN + timeouts.ACQUIRE + timeouts.CONNECT
     assert timeouts.COMMAND < timeouts.TRANSACTION
     assert opening + timeouts.TRANSACTION + timeouts.COMMAND < timeouts.REQUEST

@@ -1,4 +1,4 @@
-"""Writes whose COMMIT was done and never answered: the key finds out, and the user is counted."""
+"""Writes whose outcome is not known when they are answered: the key finds out."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.userroutes import CREATED
+from bellbuoy import timeouts
 from bellbuoy.database import direct
 from onebox import roles
 from tests.api.serving import Reply, Served
@@ -53,6 +54,31 @@ async def ask_and_lose_the_answer(
         while not await connection.fetchval(ADAS):  # noqa: ASYNC110 - a row has no event
             await asyncio.sleep(0.005)
     return asking
+
+
+async def test_a_write_that_outlasts_its_request_does_not_pass_for_undone(
+    tmp_path: Path, database: Database
+) -> None:
+    """The deadline ends the waiting and not the write: 503 without a time to come back."""
+    owner = settings_for(database, role=roles.OWNER)
+    async with api(tmp_path, database) as served:
+        await until_status(served, 200)
+        async with direct(owner, "test") as connection, asyncio.timeout(PATIENCE):
+            await connection.execute(PAUSE)
+            await connection.execute("SELECT pg_advisory_lock(7)")
+            asking = asyncio.create_task(write(served, "POST", "/users", ADA, KEY))
+            while not await connection.fetchval(WAITING):  # noqa: ASYNC110 - a lock has no event
+                await asyncio.sleep(0.005)
+            served.server._traffic._deadline = 0.0
+            late = await asking
+            served.server._traffic._deadline = timeouts.REQUEST
+            await connection.execute("SELECT pg_advisory_unlock(7)")
+            while not await connection.fetchval(ADAS):  # noqa: ASYNC110 - a row has no event
+                await asyncio.sleep(0.005)
+        again = await write(served, "POST", "/users", ADA, KEY)
+    assert (late.status, late.headers.get("retry-after")) == (503, None)
+    assert "not known" in late.content["detail"]
+    assert (again.status, again.headers["idempotency-replayed"]) == (201, "true")
 
 
 @pytest.mark.parametrize("is_back_at_once", [True, False])

@@ -21,13 +21,16 @@ from bellbuoy.host.web.accesslog import SLOW, AccessLog, Answered
 from bellbuoy.host.web.admission import METHODS, Inadmissible, admit, is_last
 from bellbuoy.host.web.answer import end, say_goodbye
 from bellbuoy.host.web.identity import Identities, told, trace
-from bellbuoy.host.web.problem import Problem, translate
+from bellbuoy.host.web.problem import Problem, translate, unknown
 from bellbuoy.host.web.shortcuts import Shortcuts
 from bellbuoy.host.web.telemetry import NO_ROUTE, HttpMetrics, template
-from bellbuoy.host.web.traffic import Traffic
+from bellbuoy.host.web.traffic import LATE, Traffic
 
 _ENDS = frozenset({408, 413})
 """Statuses after which nobody shall have to wait for the rest of a body."""
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110, section 9.2.1)."""
 
 _TOO_OFTEN = 429
 
@@ -112,7 +115,9 @@ class Middleware:
             if verdict is None:
                 self._metrics.aborted.inc()
                 raise error
-            problem = verdict
+            # A write goes on without its request, so nobody can say that nothing was done.
+            is_unknown = verdict is LATE and request.method not in _SAFE
+            problem = unknown() if is_unknown else verdict
         elif request.transport is None:
             # Reading the body of a client that has left fails somehow, and is no bug.
             self._metrics.aborted.inc()

@@ -95,6 +95,11 @@ def unavailable(detail: str, retry_after: float) -> Problem:
     return Problem(503, detail, {"Retry-After": str(seconds)})
 
 
+def unknown() -> Problem:
+    """Return a 503 that gives no time to come back: all was done, or nothing."""
+    return Problem(503, "Whether this was done is not known: look before you ask again.")
+
+
 def translate(error: Exception) -> Problem:
     """Return the problem that an error is for the client; a stranger is a 500."""
     if isinstance(error, Problem):
@@ -102,7 +107,7 @@ def translate(error: Exception) -> Problem:
     if isinstance(error, Refused):
         return unavailable(str(error), error.retry_after)
     if isinstance(error, OutcomeUnknown):
-        return Problem(503, "Whether this was done is not known: look before you ask again.")
+        return unknown()
     if isinstance(error, web.RequestPayloadError):
         return Problem(400, "The body is not what the request's head says.")
     if isinstance(error, web.HTTPException):

@@ -8,7 +8,7 @@ young.
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -17,6 +17,9 @@ from bellbuoy.host.web.problem import Problem, unavailable
 
 SWEEP = 0.25
 """Seconds between two looks, and so the most by which a deadline is late."""
+
+LATE: Final = unavailable("The answer took too long.", 1.0)
+"""What a request is cancelled for that is past its deadline; one for all, and never raised."""
 
 _log = structlog.get_logger("bellbuoy.http")
 
@@ -92,7 +95,7 @@ class Traffic:
             if started > limit:
                 break
             try:
-                self.end(task, unavailable("The answer took too long.", 1.0))
+                self.end(task, LATE)
             except Exception as error:  # noqa: BLE001 - it would end every deadline of the worker
                 errors.append(error)
         if errors:

@@ -160,6 +160,14 @@ async def test_who_overruns_the_deadline_is_answered(monkeypatch: pytest.MonkeyP
     assert late.headers["retry-after"] == "1"
 
 
+async def test_what_a_write_past_its_deadline_did_is_not_known() -> None:
+    """503 without a time to come back: what was begun may be finished all the same."""
+    async with served_app(app(), Traffic(deadline=0.05)) as served:
+        late = await served.ask("/users?do=wait", "POST")
+    assert (late.status, late.headers.get("retry-after")) == (503, None)
+    assert "not known" in late.content["detail"]
+
+
 async def test_a_slow_answer_is_a_line_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """With what is needed to find it, and without the path."""
     monkeypatch.setattr(accesslog, "SLOW", -1.0)
