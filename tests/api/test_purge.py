@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
+import pytest
+import structlog.testing
 
-from api.purge import PURGE, Purge
+from api import purge as purging
+from api.purge import EVERY, PURGE, SOON, Purge
 from api.schema import migrations
 from bellbuoy.database import direct, migrate
 from onebox import roles
@@ -20,6 +23,29 @@ INSERT INTO idempotency_keys (owner, key, fingerprint, status, location, etag, b
 SELECT 'test', n, sha256(''), 201, '', '', '', now() - $1 * interval '1 hour'
 FROM generate_series($2::integer, $3::integer) AS n
 """
+
+
+class OverError(Exception):
+    """Ends what would run for ever."""
+
+
+class Rests:
+    """Rests that take no time.
+
+    Args:
+        most: How many there are.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Begin none."""
+        self.most = most
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        """Note a rest; the last one does not end."""
+        self.seconds.append(seconds)
+        if len(self.seconds) == self.most:
+            raise OverError
 
 
 @asynccontextmanager
@@ -68,3 +94,34 @@ async def test_a_row_that_somebody_writes_is_passed_over(database: Database) -> 
     async with kept(database) as (target, connection), connection.transaction():
         await connection.execute("SELECT FROM idempotency_keys WHERE key = '7' FOR UPDATE")
         assert await Purge(target.pool, target.monitor).round() == 24
+
+
+async def test_after_a_full_round_the_next_one_comes_soon(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More keys than the usual rounds get done do not pile up."""
+    monkeypatch.setattr(purging, "BATCHES", 2)
+    async with kept(database) as (target, connection):
+        rests = Rests(3)
+        purge = Purge(target.pool, target.monitor, 10, jitter=lambda: 0.0, sleep=rests)
+        with pytest.raises(OverError):
+            await purge.run()
+        assert await left(connection) == 10
+    assert rests.seconds == [EVERY, SOON, EVERY]
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT nonsense", "SELECT NULL WHERE $1::bigint > 0"], ids=["refused", "a bug"]
+)
+async def test_a_round_that_fails_is_not_the_last(
+    database: Database, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    """Whatever it failed for: it is logged, and the next one comes at its time."""
+    monkeypatch.setattr(purging, "_DELETE", sql)
+    async with kept(database) as (target, _):
+        rests = Rests(3)
+        purge = Purge(target.pool, target.monitor, jitter=lambda: 0.0, sleep=rests)
+        with structlog.testing.capture_logs() as logs, pytest.raises(OverError):
+            await purge.run()
+    assert [each["event"] for each in logs].count("purge failed") == 2
+    assert rests.seconds == [EVERY] * 3
