@@ -121,3 +121,28 @@ async def test_a_key_that_is_none_is_refused(tmp_path: Path, key: str) -> None:
     async with served_api(api_settings(tmp_path)) as served:
         reply = await served.ask("/users", "POST", JSON | {"Idempotency-Key": key}, GOOD)
     assert reply.status == 400
+
+
+@pytest.mark.parametrize(
+    "method, path, kind",
+    [
+        ("POST", "/users", "application/json"),
+        ("PUT", "/users/1", "application/json"),
+        ("PATCH", "/users/1", "application/merge-patch+json"),
+        ("DELETE", "/users/1", "application/json"),
+    ],
+)
+@pytest.mark.parametrize(
+    "chunks, status", [(b"5\r\n{    XX\r\n", 400), (b"10001\r\n" + b" " * 0x10001, 413)]
+)
+async def test_nothing_is_written_before_the_body_is_there(
+    tmp_path: Path, method: str, path: str, kind: str, chunks: bytes, status: int
+) -> None:
+    """One that turns out broken or too long is said before PostgreSQL, which is away, is asked."""
+    condition = {} if method == "POST" else ANY
+    later = {"Transfer-Encoding": "chunked", "Expect": "100-continue"}
+    async with served_api(api_settings(tmp_path)) as served, served.client() as client:
+        client.send(path, method, {**JSON, **condition, **later, "Content-Type": kind})
+        assert (await client.receive()).status == 100
+        client.writer.write(chunks)
+        assert (await client.receive()).status == status
