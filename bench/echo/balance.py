@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.echo.contestants import Contestant, Running, bellbuoy, compile_c, running
 from bench.echo.cost import tree
-from bench.echo.throughput import WORKLOADS, sample
+from bench.echo.throughput import WORKLOADS, median, sample
 
 ARRIVALS = 1000
 PACE = 0.002
@@ -19,10 +19,10 @@ def measure(build: Path, seconds: float) -> dict[str, float]:
     """Return the figures of one worker beside two."""
     load = compile_c("load", build)
     with running(_ours(1), 0) as one, running(_ours(2), 0) as two:
-        single, double = (
-            min(sample(load, each, WORKLOADS[0], seconds).cpu_us for _ in range(5))
-            for each in (one, two)
-        )
+        rounds = [
+            [sample(load, each, WORKLOADS[0], seconds) for each in (one, two)] for _ in range(5)
+        ]
+        single, double = (median(list(each), "cpu_us") for each in zip(*rounds, strict=True))
         share = busier_share(two)
     return {
         "CPU a message, one worker, us": single,

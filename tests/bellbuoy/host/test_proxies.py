@@ -87,6 +87,14 @@ async def test_an_end_within_the_header_is_malformed() -> None:
 async def test_a_header_has_its_time() -> None:
     """Drip by drip does not prolong it."""
     with pair() as (theirs, ours):
-        theirs.send(V1[:20])
+
+        async def drip() -> None:
+            for byte in V1[:-1]:
+                theirs.send(bytes([byte]))
+                await asyncio.sleep(0.04)  # sooner than the deadline, each time
+
+        dripping = asyncio.create_task(drip())
         with pytest.raises(TimeoutError):
-            await Proxies("::/0", "BUOY_X", deadline=0.05).source(ours)
+            await Proxies("::/0", "BUOY_X", deadline=0.2).source(ours)
+        assert not dripping.done()
+        dripping.cancel()

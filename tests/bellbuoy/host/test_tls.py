@@ -52,9 +52,11 @@ def test_a_client_gets_modern_tls(authority: Authority) -> None:
 
 
 def test_old_tls_is_refused(authority: Authority) -> None:
-    """TLS 1.1 and what came before."""
-    with pytest.raises(ssl.SSLError):
-        handshake(files(authority).load(), authority.outdated())
+    """TLS 1.1 and what came before; by the version, and not for want of a cipher in common."""
+    server = files(authority).load()
+    server.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.raises(ssl.SSLError, match=r"(?i)version|protocol"):
+        handshake(server, authority.outdated())
 
 
 def test_a_client_authority_demands_certificates(authority: Authority) -> None:
@@ -95,6 +97,18 @@ def test_replaced_files_are_used(authority: Authority) -> None:
     authority.renew("second")
     certificates.refresh()
     assert subject(certificates.context, authority) == "second"
+
+
+def test_a_replaced_client_authority_is_used(authority: Authority) -> None:
+    """Whom the old one vouched for is a stranger from the next look on."""
+    certificates = Certificates(files(authority, mutual=True))
+    known, new = authority.client(), trustme.CA()
+    handshake(certificates.context, known)
+    new.cert_pem.write_to_path(authority.ca_file)
+    certificates.refresh()
+    handshake(certificates.context, authority.client(signed_by=new))
+    with pytest.raises(ssl.SSLError):
+        handshake(certificates.context, known)
 
 
 def test_files_that_do_not_fit_are_not_used(authority: Authority) -> None:
