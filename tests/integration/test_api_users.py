@@ -17,7 +17,7 @@ from bellbuoy.database import direct, migrate
 from bellbuoy.database.settings import DatabaseSettings
 from onebox import roles
 from tests.api.serving import AUTHORIZED, TOKEN, Served, api_settings, known_tokens, served_api
-from tests.bellbuoy.database.pools import settings_for
+from tests.bellbuoy.database.pools import settings_for, timed
 from tests.clients import visit
 from tests.postgres import Database, Server, database, own_postgres, postgres
 from tests.program import Program, loop
@@ -66,6 +66,7 @@ async def test_a_user_is_shown_as_it_stands_in_the_table(
             row = await connection.fetchrow("SELECT * FROM users WHERE id = 1")
         assert served.answered("GET", "/users/{id}", 200) == 1
         assert served.monitor.get_stats().tasks["users.get"].completed == 2
+        assert timed(served.instruments, "users.get")[0] == 2
     assert row is not None
     user = reply.content
     assert (reply.status, reply.body[-1:]) == (200, b"\n")
@@ -123,6 +124,7 @@ async def test_pages_lead_through_all_users_once(tmp_path: Path, database: Datab
                 break
             after = f"&after={reply.content['next']}"
         default = await served.ask("/users", headers=AUTHORIZED)
+        assert timed(served.instruments, "users.list")[0] == 4
     assert seen == list(range(1, USERS + 1))
     assert [user["id"] for user in default.content["users"]] == list(range(1, 21))
 

@@ -13,7 +13,7 @@ from api.userroutes import CREATED
 from bellbuoy.database import direct
 from onebox import roles
 from tests.api.serving import AUTHORIZED, READER, Reply, Served
-from tests.bellbuoy.database.pools import settings_for
+from tests.bellbuoy.database.pools import settings_for, timed
 from tests.integration.asking import until
 from tests.integration.test_api_users import api
 from tests.postgres import Database, database, postgres
@@ -47,11 +47,12 @@ async def rows(database: Database, sql: str = "SELECT count(*) FROM users") -> A
 async def test_a_user_is_created_and_found_where_it_was_said(
     tmp_path: Path, database: Database
 ) -> None:
-    """201 with the place, the tag and the user; it is counted."""
+    """201 with the place, the tag and the user; it is counted, and its statement timed."""
     async with api(tmp_path, database) as served:
         reply = await write(served, "POST", "/users", ADA)
         found = await served.ask(reply.headers["location"], headers=AUTHORIZED)
         assert served.instruments.counter(CREATED).value == 1
+        assert timed(served.instruments, "users.create")[0] == 1
         by_email = await served.ask("/users?email=ADA%40example.ORG", headers=AUTHORIZED)
     assert (reply.status, reply.body[-1:]) == (201, b"\n")
     assert reply.headers["etag"] == found.headers["etag"] == '"1"'

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bellbuoy.errors import DatabaseUnavailable, QueryFailed
-from tests.bellbuoy.database.pools import READ, opened, settings_for
+from tests.bellbuoy.database.pools import READ, opened, settings_for, timed
 from tests.integration.asking import (
     PATIENCE,
     SOON,
@@ -22,11 +22,13 @@ __all__ = ["database", "own_postgres", "postgres"]
 
 
 async def test_rows_come_back(database: Database) -> None:
-    """All of them; for fetchrow the first one, or None."""
+    """All of them; for fetchrow the first one, or None. Each is timed under its name."""
     async with opened(settings_for(database)) as target:
         rows = await target.pool.fetch(READ, "SELECT n FROM generate_series(1, $1::int) AS n", 3)
         first = await target.pool.fetchrow(READ, "SELECT $1::text AS word", "ä")
         nothing = await target.pool.fetchrow(READ, "SELECT 1 WHERE false")
+        count, seconds = timed(target.instruments, READ)
+    assert (count, seconds > 0) == (3, True)
     assert [row["n"] for row in rows] == [1, 2, 3]
     assert (first and first["word"], nothing) == ("ä", None)
 

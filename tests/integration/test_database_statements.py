@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bellbuoy.errors import ConstraintViolated, OutcomeUnknown
-from tests.bellbuoy.database.pools import Opened
+from tests.bellbuoy.database.pools import Opened, timed
 from tests.integration.asking import answers, until
 from tests.integration.test_database_writes import WRITE, ids, linked, rows, target
 from tests.postgres import Database, database, postgres
@@ -17,8 +17,9 @@ SLOW = "INSERT INTO rows SELECT $1 FROM pg_sleep(0.3) RETURNING id"
 
 
 async def test_a_statement_returns_its_row_committed(target: Opened) -> None:
-    """Another connection sees it at once."""
+    """Another connection sees it at once; it is timed under its name."""
     row = await target.pool.write_row(WRITE, INSERT, 7)
+    assert timed(target.instruments, WRITE)[0] == 1
     assert row is not None
     assert (row["id"], await ids(target)) == (7, [7])
 
@@ -34,7 +35,7 @@ async def test_a_statement_that_breaks_a_rule_names_it_and_does_nothing(target: 
 
 
 async def test_a_caller_that_leaves_does_not_stop_its_statement(target: Opened) -> None:
-    """It is finished and committed without it."""
+    """It is finished and committed without it, and its whole time is counted."""
     caller = asyncio.create_task(target.pool.write_row(WRITE, SLOW, 7))
     await asyncio.sleep(0)
     caller.cancel()
@@ -42,9 +43,10 @@ async def test_a_caller_that_leaves_does_not_stop_its_statement(target: Opened) 
         await caller
 
     async def is_written() -> bool:
-        return await ids(target) == [7]
+        return timed(target.instruments, WRITE)[0] == 1 and await ids(target) == [7]
 
     await until(is_written)
+    assert timed(target.instruments, WRITE)[1] >= 0.3
 
 
 async def test_a_statement_without_an_answer_is_unknown_and_not_repeated(rows: Database) -> None:

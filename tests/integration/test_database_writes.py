@@ -14,7 +14,7 @@ from bellbuoy.errors import (
     OutcomeUnknown,
     QueryFailed,
 )
-from tests.bellbuoy.database.pools import READ, Opened, opened, settings_for
+from tests.bellbuoy.database.pools import READ, Opened, opened, settings_for, timed
 from tests.integration.asking import answers, is_quiet, until
 from tests.postgres import Database, Server, database, postgres
 from tests.proxy import Proxy, proxy
@@ -66,8 +66,10 @@ async def insert_two(connection: Connection) -> str:
 
 
 async def test_a_write_returns_what_its_work_returns(target: Opened) -> None:
-    """Committed, and timed under its name."""
+    """Committed, and timed under its name, once for both statements."""
     assert await target.pool.write(WRITE, insert_two) == "written"
+    count, seconds = timed(target.instruments, WRITE)
+    assert (count, seconds > 0) == (1, True)
     assert await ids(target) == [1, 2]
 
 

@@ -49,6 +49,15 @@ def nowhere(folder: Path, port: int = 1) -> DatabaseSettings:
     return DatabaseSettings(db_host="127.0.0.1", db_port=port, db_password_file=password)
 
 
+def timed(instruments: Instruments, operation: str) -> tuple[int, float]:
+    """Return how many statements of an operation were timed, and their seconds in all."""
+    families = instruments.layout.families
+    (family,) = (each for each in families if each.name == "db_query_duration_seconds")
+    start = instruments.cell(family, {"operation": operation})
+    *counts, seconds = instruments.cells[start : start + family.width]
+    return int(sum(counts)), seconds
+
+
 @dataclass
 class Opened:
     """An open pool, with its instruments and its monitor."""
