@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -174,16 +175,24 @@ async def test_who_waits_for_another_process_waits_a_second(
         async with direct(owner, "test") as connection, connection.transaction():
             name = "test\n" + KEY["Idempotency-Key"].strip('"')
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
-            waiting = [
-                asyncio.create_task(write(served, "POST", "/users", ADA, KEY)) for _ in range(8)
-            ]
+            waiting = [asyncio.create_task(ask_for_ada(served)) for _ in range(8)]
             others = [await write(served, "GET", "/users/1", None) for _ in range(4)]
             assert not all(task.done() for task in waiting)
-            replies = await asyncio.gather(*waiting)
+            refused = await asyncio.gather(*waiting)
         done = await write(served, "POST", "/users", ADA, KEY)
     assert {reply.status for reply in others} == {200}
+    replies = [reply for reply, _ in refused]
     assert {(reply.status, reply.headers["retry-after"]) for reply in replies} == {(409, "1")}
+    waits = [wait for _, wait in refused]
+    assert 0.8 < min(waits) <= max(waits) < 3, waits
     assert done.status == 201
+
+
+async def ask_for_ada(served: Served) -> tuple[Reply, float]:
+    """Ask with the key; return what is answered after how many seconds."""
+    start = time.monotonic()
+    reply = await write(served, "POST", "/users", ADA, KEY)
+    return reply, time.monotonic() - start
 
 
 async def test_a_client_that_leaves_leaves_all_or_nothing(
