@@ -27,6 +27,9 @@ WRITERS = 8
 KILLS = int(os.environ.get("BELLBUOY_KILLS", "3"))
 """The catalogue kills a hundred times, and so does `make test-faults`; each costs two seconds."""
 
+BOTH = "WITH mark AS (INSERT INTO marks VALUES ($1)) INSERT INTO shadows VALUES ($1)"
+"""What :class:`Row` writes, in one statement."""
+
 _TERMINATE = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'test'"
 )
@@ -66,7 +69,10 @@ class Row:
 
 
 class Writers:
-    """Writes rows with rising numbers until told to stop, and notes what it is told of each."""
+    """Writes rows with rising numbers until told to stop, and notes what it is told of each.
+
+    Every second one by a transaction, the others by a single statement.
+    """
 
     def __init__(self, target: Opened) -> None:
         """Write through ``target``."""
@@ -94,10 +100,11 @@ class Writers:
         chance = random.Random(seed)  # noqa: S311 - a test's luck is no secret
         while not self._done:
             number = next(self._numbers)
+            write = self._in_a_statement if number % 2 else self._in_a_transaction
             impatient = chance.random() < 0.05
             try:
                 async with asyncio.timeout(chance.random() / 100 if impatient else None):
-                    await self._target.pool.write(WRITE, Row(number))
+                    await write(number)
             except DatabaseUnavailable:
                 self.history.failed.add(number)
                 await asyncio.sleep(0.005)
@@ -105,6 +112,12 @@ class Writers:
                 self.history.unknown.add(number)
             else:
                 self.history.ok.add(number)
+
+    async def _in_a_transaction(self, number: int) -> None:
+        await self._target.pool.write(WRITE, Row(number))
+
+    async def _in_a_statement(self, number: int) -> None:
+        await self._target.pool.write_row(WRITE, BOTH, number)
 
 
 async def final(target: Opened, table: str) -> list[int]:
@@ -146,4 +159,5 @@ async def test_no_acknowledged_write_is_lost_whatever_happens_to_postgresql(
     assert writers.history.violations(marks) == []
     assert sorted(marks) == sorted(shadows)
     assert len(writers.history.ok) >= 100 * len(strikes)
+    assert {number % 2 for number in writers.history.ok} == {0, 1}
     assert writers.history.failed
