@@ -25,6 +25,11 @@ async def answers(target: Opened, sql: str = "SELECT 1") -> bool:
     return True
 
 
+async def is_down(target: Opened) -> bool:
+    """Return whether the database is unavailable."""
+    return not await answers(target)
+
+
 async def until(condition: Callable[[], Awaitable[bool]]) -> float:
     """Return after how many seconds ``condition`` came true; fail when it takes too long."""
     start = time.monotonic()

@@ -11,7 +11,7 @@ import pytest
 from bellbuoy.database.connections import Connection
 from bellbuoy.errors import DatabaseUnavailable
 from tests.bellbuoy.database.pools import READ, opened, settings_for
-from tests.integration.asking import PATIENCE, answers, until
+from tests.integration.asking import PATIENCE, answers, is_down, until
 from tests.postgres import Database, Server, database, own_postgres, postgres
 
 __all__ = ["database", "own_postgres", "postgres"]
@@ -96,7 +96,10 @@ async def test_a_change_of_the_schema_is_no_bug(database: Database, postgres: Se
 
 @pytest.mark.slow
 async def test_a_server_that_became_read_only_is_left_and_taken_back(own_postgres: Server) -> None:
-    """What a failover leaves behind: refused at the first write, healed when it takes writes."""
+    """What a failover leaves behind: refused at the first write, healed when it takes writes.
+
+    Meanwhile it counts as down, and the service stays ready: without writes there is a greeting.
+    """
     own_postgres.psql(
         "CREATE TABLE t (n int); GRANT ALL ON t TO bellbuoy_app", own_postgres.database().name
     )
@@ -119,12 +122,17 @@ async def test_a_server_that_became_read_only_is_left_and_taken_back(own_postgre
             return not await is_written()
 
         assert await is_written()
+        assert target.measures().up.value == 1
         await asyncio.to_thread(own_postgres.psql, read_only.format("on"))
         await asyncio.to_thread(own_postgres.psql, "SELECT pg_reload_conf()")
         await until(is_refused)
+        await until(lambda: is_down(target))
+        assert target.measures().up.value == 0
+        await asyncio.wait_for(target.pool.compatible(), 1)
         await asyncio.to_thread(
             own_postgres.psql,
             f"SET default_transaction_read_only = off; {read_only.format('off')}",
         )
         await asyncio.to_thread(own_postgres.psql, "SELECT pg_reload_conf()")
         assert await until(is_written) < PATIENCE
+        assert target.measures().up.value == 1

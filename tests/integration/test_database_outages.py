@@ -14,6 +14,7 @@ from tests.integration.asking import (
     SOON,
     answers,
     backends,
+    is_down,
     is_quiet,
     is_used,
     refusal,
@@ -94,7 +95,7 @@ async def test_a_killed_server_heals_the_same_way(own_postgres: Server) -> None:
         await until(lambda: answers(target))
         await asyncio.to_thread(own_postgres.kill)
         # Its sessions outlive it by a moment, and answer.
-        await until(lambda: _is_down(target))
+        await until(lambda: is_down(target))
         assert await refusal(target.pool.fetch(READ, "SELECT 1")) < SOON
         await asyncio.to_thread(own_postgres.start)
         assert await until(lambda: answers(target)) < PATIENCE / 2
@@ -125,10 +126,6 @@ async def test_an_idle_service_learns_of_an_outage_when_its_connections_end(
             assert await until(lambda: knows(target)) < SOON
             await asyncio.to_thread(own_postgres.start)
             await until(lambda: has_connected(target))
-
-
-async def _is_down(target: Opened) -> bool:
-    return not await answers(target)
 
 
 @pytest.mark.slow
