@@ -190,6 +190,10 @@ LENGTHS = [
     bad("a length beyond 64 bits", POST + b"Content-Length: 18446744073709551617\r\n\r\nx"),
     bad("a length of many digits", POST + b"Content-Length: " + b"9" * 500 + b"\r\n\r\n"),
     bad("more than may be sent", POST + b"Content-Length: 70000\r\n\r\n" + bytes(70000), 413),
+    bad(
+        "a byte more than may be sent", POST + b"Content-Length: 65537\r\n\r\n" + bytes(65537), 413
+    ),
+    fine("as much as may be sent", POST + b"Content-Length: 65536\r\n\r\n" + bytes(65536)),
     fine("a length with zeros before", POST + b"Content-Length: 0001\r\n\r\nx"),
     fine("a body where none is expected", GET + b"Content-Length: 1\r\n\r\nx"),
     fine("a length of nothing", POST + b"Content-Length: 0\r\n\r\n"),
@@ -221,6 +225,8 @@ CODINGS = [
         b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ),
     bad("a gzipped body", POST + b"Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx", 415),
+    bad("a body of Brotli", POST + b"Content-Encoding: br\r\nContent-Length: 1\r\n\r\nx", 415),
+    bad("a deflated body", POST + b"Content-Encoding: deflate\r\nContent-Length: 1\r\n\r\nx", 415),
     bad("a body of zstd", POST + b"Content-Encoding: zstd\r\nContent-Length: 1\r\n\r\nx", 415),
     last("capitals", POST + b"Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n"),
 ]
@@ -261,6 +267,25 @@ LIMITS = [
     bad(
         "more chunks than may be sent",
         CHUNKED + b"\r\n" + (b"ffff\r\n" + bytes(0xFFFF) + b"\r\n") * 3 + b"0\r\n\r\n",
+        413,
+    ),
+    last(
+        "as much in chunks as may be sent",
+        CHUNKED
+        + b"\r\n8000\r\n"
+        + bytes(0x8000)
+        + b"\r\n8000\r\n"
+        + bytes(0x8000)
+        + b"\r\n0\r\n\r\n",
+    ),
+    bad(
+        "a byte more in chunks than may be sent",
+        CHUNKED
+        + b"\r\n8000\r\n"
+        + bytes(0x8000)
+        + b"\r\n8001\r\n"
+        + bytes(0x8001)
+        + b"\r\n0\r\n\r\n",
         413,
     ),
     bad("a head of megabytes", GET + b"".join(b"A%d: x\r\n" % n for n in range(300_000)), 431),
