@@ -171,6 +171,10 @@ HOSTS = [
     bad("a host that is not ASCII", b"GET / HTTP/1.1\r\nHost: \xe4\r\n\r\n"),
     bad("a port of letters", b"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"),
     bad("an empty host in HTTP/1.0", b"GET / HTTP/1.0\r\nHost:\r\n\r\n"),
+    fine("another host, with two slashes", b"GET //x/ HTTP/1.1\r\nHost: evil\r\n\r\n", 404),
+    fine(
+        "another host, forwarded", GET + b"X-Forwarded-Host: evil\r\nForwarded: host=evil\r\n\r\n"
+    ),
     fine("a host and a port", b"GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"),
 ]
 

@@ -1,5 +1,6 @@
 """Errors: what a client learns of them, and what it does not."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,6 +56,17 @@ REQUESTS: tuple[tuple[str, str, Mapping[str, str], bytes | None, int], ...] = (
 )
 
 
+TARGETS = (
+    "GET //evil.example/",
+    "GET //evil.example/%2e%2e",
+    "GET /users/",
+    "GET /docs/",
+    "GET http://evil.example/users/1",
+    "POST /users",
+)
+"""Some frameworks answer the like with a redirect, and take the host from the request."""
+
+
 async def test_no_refusal_tells_of_the_inside(tmp_path: Path, database: Database) -> None:
     """Not to a browser either: it is a problem whatever is asked for."""
     async with api(tmp_path, database) as served:
@@ -65,6 +77,30 @@ async def test_no_refusal_tells_of_the_inside(tmp_path: Path, database: Database
         assert_clean(
             await write(served, "POST", "/users", ADA | {"email": "ada.allen.1@example.com"})
         )
+
+
+async def test_no_answer_leads_to_a_host_that_the_client_named(
+    tmp_path: Path, database: Database
+) -> None:
+    """Whatever it calls us or pretends that a proxy does: a place is a path, and of a new user."""
+    body = json.dumps(ADA).encode()
+    common = {**JSON, "Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    common |= {"Forwarded": "host=evil.example", "Content-Length": str(len(body))}
+    fields = "".join(f"{name}: {value}\r\n" for name, value in common.items())
+    places = {}
+    async with api(tmp_path, database) as served:
+        for request in TARGETS:
+            reply = await served.tell(f"{request} HTTP/1.1\r\n{fields}\r\n".encode() + body)
+            assert "evil" not in "".join(reply.headers.values())
+            places[request] = (reply.status, reply.headers.get("location"))
+    assert places.pop("POST /users") == (201, "/users/251")
+    assert places == {
+        "GET //evil.example/": (404, None),
+        "GET //evil.example/%2e%2e": (404, None),
+        "GET /users/": (404, None),
+        "GET /docs/": (404, None),
+        "GET http://evil.example/users/1": (200, None),
+    }
 
 
 async def test_a_bug_is_a_500_that_only_the_log_explains(

@@ -1,4 +1,4 @@
-"""Hostile HTTP over raw sockets: never a 5xx but 505, never a hang, never a second answer."""
+"""Hostile HTTP over raw sockets: never a 5xx but 505, a hang, a second answer or a redirect."""
 
 import asyncio
 import re
@@ -14,6 +14,7 @@ CORPUS = list(corpus())
 SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
 
 STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
+LOCATION = re.compile(rb"\r\nlocation:", re.IGNORECASE)
 
 
 def app() -> web.Application:
@@ -58,11 +59,12 @@ def test_the_corpus_is_large_and_its_names_are_unique() -> None:
 
 @pytest.mark.parametrize("hostile", CORPUS, ids=lambda each: each.name)
 async def test_each_request_gets_its_one_answer(served: Served, hostile: Hostile) -> None:
-    """What is fine leaves the connection in order; what is not ends it."""
+    """What is fine leaves the connection in order; what is not ends it. Nobody is sent away."""
     received = await exchange(served, hostile, 1 << 24)
     expected = [hostile.status, 200] if hostile.open else [hostile.status]
     assert [int(status) for status in STATUS.findall(received)] == expected, received
     assert received.endswith(b"/sentinel") == hostile.open
+    assert not LOCATION.search(received)
     assert served.bugs() == 0
 
 
