@@ -3,6 +3,8 @@
 import gc
 import math
 import os
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -16,20 +18,41 @@ from bellbuoy.host.vitals import show_collector
 from bellbuoy.lifecycle import State
 from bellbuoy.scoreboard import Scoreboard
 from bellbuoy.snapshot import take
+from tests.bellbuoy.forked import Child
 
 EVERYBODY = ("supervisor", "admin", "worker-1")
 
 
+MIB = 1 << 20
+
+
+def burdened(times: int) -> Callable[[Child], None]:
+    """Return a process that differs from one with other ``times`` in all that can be seen."""
+
+    def body(child: Child) -> None:
+        files = [os.open("/dev/null", os.O_RDONLY) for _ in range(10 * times)]
+        burden = bytearray(b".") * (50 * MIB * times)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft - len(files), hard))
+        child.say()
+        child.hold()
+        del burden
+
+    return body
+
+
 @pytest.fixture
-def board() -> Scoreboard:
-    """A supervisor, an admin process and a traffic worker, all of them us."""
+def board() -> Iterator[Scoreboard]:
+    """A supervisor, which is us, an admin process and a traffic worker, no two of them alike."""
     board = Scoreboard((), 4)
     board.supervisor = os.getpid()
-    for slot, admin in zip(board.workers, (True, False), strict=False):
-        slot.take(admin=admin)
-        slot.pid = os.getpid()
-        slot.step(State.READY)
-    return board
+    with Child(burdened(1)) as admin, Child(burdened(2)) as worker:
+        for slot, child in zip(board.workers, (admin, worker), strict=False):
+            child.hear()
+            slot.take(admin=child is admin)
+            slot.pid = child.pid
+            slot.step(State.READY)
+        yield board
 
 
 def scrape(board: Scoreboard) -> dict[str, Metric]:
@@ -46,17 +69,20 @@ def by_process(metric: Metric) -> dict[str, float]:
 def test_what_the_kernel_tells_is_true_for_each_process(board: Scoreboard) -> None:
     """As another library reads it."""
     families = scrape(board)
-    us = psutil.Process()
     assert tuple(by_process(families["process_open_fds"])) == EVERYBODY
-    for name, value, tolerance in (
-        ("process_resident_memory_bytes", us.memory_info().rss, 0.2),
-        ("process_virtual_memory_bytes", us.memory_info().vms, 0.2),
-        ("process_start_time_seconds", us.create_time(), 1e-8),
-        ("process_cpu_seconds", sum(us.cpu_times()[:2]), 0.2),
-        ("process_max_fds", us.rlimit(psutil.RLIMIT_NOFILE)[0], 0),
-    ):
-        expected = dict.fromkeys(EVERYBODY, pytest.approx(value, rel=tolerance))
-        assert by_process(families[name]) == expected, name
+    pids = (os.getpid(), *(int(slot.pid) for slot in board.workers[: len(EVERYBODY) - 1]))
+    for label, pid in zip(EVERYBODY, pids, strict=True):
+        process = psutil.Process(pid)
+        for name, value, tolerance in (
+            ("process_resident_memory_bytes", process.memory_info().rss, 20 * MIB),
+            ("process_virtual_memory_bytes", process.memory_info().vms, 20 * MIB),
+            ("process_start_time_seconds", process.create_time(), 0.02),
+            ("process_cpu_seconds", sum(process.cpu_times()[:2]), 0.2),
+            ("process_open_fds", process.num_fds(), 3),
+            ("process_max_fds", process.rlimit(psutil.RLIMIT_NOFILE)[0], 0),
+        ):
+            told = by_process(families[name])[label]
+            assert told == pytest.approx(value, rel=0, abs=tolerance), (name, label)
 
 
 def test_each_process_tells_what_its_own_collector_did(board: Scoreboard) -> None:
