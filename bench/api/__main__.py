@@ -13,6 +13,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from bench.api import idle, load, memory, postgres
@@ -53,7 +54,7 @@ def compare(folder: Path, database: Postgres, options: argparse.Namespace) -> No
     if options.only:
         return
     costs = idle.measure(folder, database)
-    show_figures("Idle, one worker", costs, {})
+    show_figures("Idle, one worker", costs)
     record = {
         "rounds": options.rounds,
         "seconds_per_round": options.seconds,
@@ -115,9 +116,18 @@ def tables(results: Results, costs: Mapping[str, Mapping[str, float]]) -> Tables
 def watch_memory(folder: Path, database: Postgres, minutes: float) -> None:
     """Measure memory under load."""
     with arena(folder, database, (OURS,)) as place:
-        figures = {OURS: memory.measure(place, minutes)}
-    show_figures("Memory under full load", figures, memory.TARGETS)
-    write_json("api-memory", "make bench-api ARGS=memory", figures)
+        figures, moments = memory.measure(place, minutes)
+    verdicts = memory.judge(figures)
+    show_figures("Memory under full load", {OURS: figures})
+    for each in verdicts:
+        met = "met" if each["met"] else "MISSED"
+        print(f"  {each['what']}: {each['figure']} ({each['target']}: {met})")
+    record = {
+        OURS: figures,
+        "targets": verdicts,
+        "moments": [asdict(moment) for moment in moments],
+    }
+    write_json("api-memory", "make bench-api ARGS=memory", record)
 
 
 def show(results: Results) -> None:
@@ -141,15 +151,13 @@ def show(results: Results) -> None:
         )
 
 
-def show_figures(
-    title: str, figures: Mapping[str, Mapping[str, float]], targets: Mapping[str, str]
-) -> None:
-    """Print figures by name, the target beside them."""
+def show_figures(title: str, figures: Mapping[str, Mapping[str, float]]) -> None:
+    """Print figures by name."""
     print(f"\n{title}")
     print(f"  {'':48}" + "".join(f"{name:>12}" for name in figures))
     for name in next(iter(figures.values())):
         values = "".join(f"{each[name]:>12,.2f}" for each in figures.values())
-        print(f"  {name:48}{values}   {targets.get(name, '')}")
+        print(f"  {name:48}{values}")
 
 
 if __name__ == "__main__":

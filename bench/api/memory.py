@@ -5,7 +5,7 @@ The worker is the process that works: the one of the tree with most CPU time und
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -25,7 +25,8 @@ MIB = 1024 * 1024
 
 GROWTH, CONTAINER = "worker grows when warm, MiB in ten minutes", "container PSS at most, MiB"
 
-TARGETS = {GROWTH: "flat: <= 1", CONTAINER: "<= 150"}
+TARGETS = {GROWTH: 1.0, CONTAINER: 150.0}
+"""At most; a growth of less than one is flat."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,11 @@ class Moment:
     container_mib: float
 
 
-def measure(place: Arena, minutes: float) -> dict[str, float]:
-    """Load the api with every kind of request in turn; return what became of its memory."""
+def measure(place: Arena, minutes: float) -> tuple[dict[str, float], list[Moment]]:
+    """Load the api with every kind of request in turn; return what became of its memory.
+
+    Of the moments it returns one in each turn of all kinds.
+    """
     server = place.servers[OURS]
     scenarios = [each for each in SCENARIOS if OURS in each.contestants and each.connections > 1]
     for scenario in scenarios:
@@ -61,7 +65,8 @@ def measure(place: Arena, minutes: float) -> dict[str, float]:
         moments.append(Moment(now, resident(worker) / MIB, container))
         if now >= minutes * 60:
             break
-    return summary(moments) | {"requests": round(answered)}
+    figures = summary(moments) | {"requests": round(answered)}
+    return figures, moments[:: len(scenarios)]
 
 
 def summary(moments: Sequence[Moment]) -> dict[str, float]:
@@ -78,6 +83,19 @@ def summary(moments: Sequence[Moment]) -> dict[str, float]:
         GROWTH: round(slope * 600, 3),
         CONTAINER: round(max(each.container_mib for each in moments), 2),
     }
+
+
+def judge(figures: Mapping[str, float]) -> list[dict[str, object]]:
+    """Return every target beside its figure."""
+    return [
+        {
+            "what": what,
+            "figure": figures[what],
+            "target": f"<= {most:g}",
+            "met": figures[what] <= most,
+        }
+        for what, most in TARGETS.items()
+    ]
 
 
 def resident(pid: int) -> int:
