@@ -52,8 +52,9 @@ def main() -> None:
         for _ in range(GENERATIONS):
             replace_worker(ports["echo_admin"])
         results[f"after {GENERATIONS} generations"] = measure(ports)
-    show(results)
-    write_json("scrapes", "make bench BENCH=scrapes", results)
+    judged = verdicts(results)
+    show(results, judged)
+    write_json("scrapes", "make bench BENCH=scrapes", {**results, "targets": judged})
 
 
 @contextmanager
@@ -166,8 +167,8 @@ def await_(condition: Callable[[], bool]) -> None:
     raise TimeoutError("the stack does not get ready")
 
 
-def show(results: dict[str, dict[str, dict[str, float]]]) -> None:
-    """Print the table and whether the target is met."""
+def show(results: dict[str, dict[str, dict[str, float]]], judged: list[dict[str, object]]) -> None:
+    """Print the table and whether each target is met."""
     print(
         f"{'/metrics':24}{'':6}{'samples':>9}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'cpu ms':>9}"
     )
@@ -177,11 +178,20 @@ def show(results: dict[str, dict[str, dict[str, float]]]) -> None:
                 f"{condition:24}{name:6}{row['samples']:9.0f}"
                 f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['max_ms']:9.2f}{row['cpu_ms']:9.2f}"
             )
-    for what, found, target in verdicts(results):
-        print(f"{'met' if found <= target else 'MISSED':7} {what}: {found:g}, target <= {target:g}")
+    for each in judged:
+        met = "met" if each["met"] else "MISSED"
+        print(f"{met:7} {each['what']}: {each['figure']}, target {each['target']}")
 
 
-def verdicts(results: dict[str, dict[str, dict[str, float]]]) -> Iterator[tuple[str, float, float]]:
+def verdicts(results: dict[str, dict[str, dict[str, float]]]) -> list[dict[str, object]]:
+    """Return each clause of what is promised, and whether it is kept."""
+    return [
+        {"what": what, "figure": found, "target": f"<= {most:g}", "met": found <= most}
+        for what, found, most in clauses(results)
+    ]
+
+
+def clauses(results: dict[str, dict[str, dict[str, float]]]) -> Iterator[tuple[str, float, float]]:
     """Yield each clause of what is promised: its words, the figure and the target."""
     first, loaded, after, later = results.values()
     yield (
@@ -189,12 +199,12 @@ def verdicts(results: dict[str, dict[str, dict[str, float]]]) -> Iterator[tuple[
         max(row["p99_ms"] for row in loaded.values()),
         TARGET,
     )
-    clauses = {
+    spans = {
         "traffic": (first, after),
         "worker generations": (after, later),
         "uptime": (first, later),
     }
-    for cause, (before, now) in clauses.items():
+    for cause, (before, now) in spans.items():
         for figure in ("cpu_ms", "samples"):
             grown = max(now[name][figure] / before[name][figure] for name in SERVICES)
             yield f"growth with {cause}, {figure}", round(grown, 2), GROWTH
