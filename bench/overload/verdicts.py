@@ -51,7 +51,8 @@ class Target:
 
     Args:
         name: What is measured.
-        figure: Computes it from all rows and one of them; ``None`` if there was none.
+        figure: Computes it from all rows and one of them; ``None`` if there was none, which above
+            the capacity means that nobody was served, or nobody refused.
         bound: What is wanted.
         direction: Whether it is wanted at least or at most.
     """
@@ -64,7 +65,7 @@ class Target:
     def judge(self, rows: Sequence[Row], row: Row) -> dict[str, object]:
         """Return the figure of a row beside what is wanted."""
         figure = self.figure(rows, row)
-        is_met = figure is None or (
+        is_met = figure is not None and (
             figure >= self.bound if self.direction == ">=" else figure <= self.bound
         )
         return {

@@ -16,7 +16,12 @@ def test_every_target_is_met_or_missed_at_its_bound() -> None:
     assert verdicts[0]["figure"] == 0.9
 
 
-def test_what_did_not_happen_misses_nothing() -> None:
-    """A level at which nobody was refused has no slow refusal."""
-    calm = replace(CALM, times=2)
-    assert all(each["met"] for each in judge([CALM, calm], (*DATABASE_BOUND, *CPU_BOUND)))
+def test_what_was_not_measured_is_not_met() -> None:
+    """Above the capacity somebody must be refused, and somebody served."""
+    dead = replace(CALM, times=2, p99_ms=None)
+    verdicts = judge([CALM, dead], (*DATABASE_BOUND, *CPU_BOUND))
+    missed = [each for each in verdicts if not each["met"]]
+    assert [(each["what"], each["figure"]) for each in missed] == [
+        ("refusals, p99 ms", None),
+        ("served, p99 ms", None),
+    ]
