@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import browser, needs_browser, opened
-from tests.integration.test_statuspage import WELL, says
+from tests.integration.test_statuspage import SHOWN, WELL, says
 from tests.onebox.running import Onebox, onebox
 
 __all__ = ["browser"]
@@ -24,14 +24,27 @@ def running(tmp_path: Path) -> Iterator[Onebox]:
         yield box.await_ready()
 
 
+def kill_postgresql(box: Onebox) -> None:
+    """Kill the postmaster."""
+    pidfile = box.data / "postgres" / "postmaster.pid"
+    psutil.Process(int(pidfile.read_text().split()[0])).kill()
+
+
 def test_an_idle_api_tells_of_a_postgresql_that_was_killed(
     browser: Browser, running: Onebox
 ) -> None:
-    """Also when it is back within a second, because onebox starts it again."""
+    """While it is away; and also when onebox has it back within a second."""
     with opened(browser, running.printed(r"(http://127.0.0.1:\d+) \(api\)")) as page:
         says(page, "#what", WELL)
-        pidfile = running.data / "postgres" / "postmaster.pid"
-        psutil.Process(int(pidfile.read_text().split()[0])).kill()
-        says(page, "#incident-rows", "PostgreSQL")
-        says(page, "#what", WELL, 30_000)
+        starter = psutil.Process(running.process.pid)
+        starter.suspend()
+        try:
+            kill_postgresql(running)
+            says(page, "#incident-rows", "PostgreSQL does not answer")
+        finally:
+            starter.resume()
+        says(page, "#what", WELL)
+        kill_postgresql(running)
+        page.locator("#incident-rows li", has_text="PostgreSQL").nth(1).wait_for(timeout=SHOWN)
+        says(page, "#what", WELL)
         says(page, "#meaning", re.compile("Over: “PostgreSQL|Answers come .* late"))
