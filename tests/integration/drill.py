@@ -206,10 +206,20 @@ class Drill:
         oldest = "asyncmonitor_task_oldest_start_timestamp_seconds"
         (worker,) = map(psutil.Process, self.still.traffic())
         token = (self.box.data / "dev.token").read_text().strip()
-        thread = threading.Thread(target=ask, args=(self.still.address, "/users", token))
-        thread.start()
-        eventually(lambda: self.still.metrics().value(oldest, task="users.list"))
-        worker.suspend()
+        threads: list[threading.Thread] = []
+
+        def has_one() -> bool:
+            return self.still.metrics().value(oldest, task="users.list") > 0
+
+        def is_caught() -> bool:
+            worker.resume()
+            threads.append(threading.Thread(target=ask, args=(self.still.address, "/users", token)))
+            threads[-1].start()
+            eventually(has_one)
+            worker.suspend()
+            return has_one()  # or it has overrun its deadline in the meantime
+
+        eventually(is_caught)
         self.box.sql(
             "INSERT INTO schema_migrations SELECT 9999, 'drill', checksum, 1, now() "
             "FROM schema_migrations WHERE version = 1"
@@ -219,7 +229,8 @@ class Drill:
         finally:
             worker.resume()
             self.box.sql("DELETE FROM schema_migrations WHERE version = 9999")
-            thread.join()
+            for thread in threads:
+                thread.join()
 
     @contextmanager
     def deaf(self) -> Iterator[None]:
