@@ -194,7 +194,7 @@ class EchoConnection(asyncio.Protocol):
             if not has_fin:
                 self._notify()
         elif now - self.arrived >= timeouts.LINGER:
-            self.transport.close()
+            self.transport.abort()  # to close would wait for a client of TLS that says nothing
 
     def _notify(self) -> None:
         """Send close_notify and read on, which transports of TLS have no method for."""
@@ -206,7 +206,9 @@ class EchoConnection(asyncio.Protocol):
         self.transport.resume_reading()  # which also sends what unwrap() has written
 
     def close(self, reason: str) -> None:
-        """Close once everything is sent."""
+        """Close once everything is sent, unless that is on its way."""
+        if self.transport.is_closing():  # to close a transport of TLS twice breaks it
+            return
         self.reason = reason
         self.transport.close()
 

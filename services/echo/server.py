@@ -57,7 +57,7 @@ class EchoServer(Server):
         # Unsent bytes of all connections: as last counted and what came since; and of those that
         # were cut and are not lost yet.
         self._held = self._condemned = 0
-        # What ends by itself in a while: the time at which it is helped, or that it is looked at.
+        # Half-closed, and when each is cut; and those that are finished, looked at now and then.
         self._half_closed: dict[EchoConnection, float] = {}
         self._finishing: set[EchoConnection] = set()
         self._loop = asyncio.get_running_loop()
@@ -126,20 +126,23 @@ class EchoServer(Server):
         What is cut is not free before the end of the loop's turn. Once as much as is cut at a time
         waits for that, whoever comes is cut, too: a thousand clients may stall in one turn.
         """
-        budget = self._settings.echo_write_budget_bytes
-        if self._held + size > budget:
+        if not self._has_room(size):
             self.sweep()  # it may have been sent since
+            budget = self._settings.echo_write_budget_bytes
             if self._held + size > budget:
                 self._relieve(connection, min(budget * RELIEF, budget - size))
-        wanted = self._held + size
-        if wanted > budget or wanted + self._condemned > budget * (2 - RELIEF):
-            self._cut(connection, "write_budget", size)
-            return False
-        self._held = wanted
+            if not self._has_room(size):
+                self._cut(connection, "write_budget", size)
+                return False
+        self._held += size
         if not connection.is_touched:  # the sweep found nothing yet
             connection.is_touched = True
             self.touched(connection)
         return True
+
+    def _has_room(self, size: int) -> bool:
+        budget, wanted = self._settings.echo_write_budget_bytes, self._held + size
+        return wanted <= budget and wanted + self._condemned <= budget * (2 - RELIEF)
 
     def _relieve(self, newest: EchoConnection, goal: float) -> None:
         """Cut others until no more than ``goal`` is held."""
@@ -251,6 +254,8 @@ class EchoServer(Server):
                 connection.finish("max_age")
 
     def _cut(self, connection: EchoConnection, reason: str, dropped: int = 0) -> None:
+        if connection.reason in CUT:
+            return
         self._held -= connection.unsent
         self._report(connection, connection.look() + dropped)
         self._condemned += connection.unsent

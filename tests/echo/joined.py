@@ -12,7 +12,6 @@ class Registry:
     def __init__(self) -> None:
         """Have heard nothing."""
         self.heard: list[str] = []
-        self.waiting = 0
         self.has_room = True
         self.ends: list[tuple[str, BaseException | None, int]] = []
 
@@ -28,9 +27,8 @@ class Registry:
         """Something moved."""
         self.heard.append("touched")
 
-    def may_wait(self, _: EchoConnection, size: int, /) -> bool:
+    def may_wait(self, _: EchoConnection, __: int, /) -> bool:
         """The kernel is full."""
-        self.waiting += size
         return self.has_room
 
     def paused(self) -> None:

@@ -23,6 +23,14 @@ def test_it_writes_what_it_reads(bench: Bench) -> None:
     assert bench.registry.heard == ["touched", "touched"]
 
 
+def test_what_may_not_wait_is_dropped(bench: Bench) -> None:
+    """The server has cut the connection; the bytes count as received."""
+    bench.registry.has_room = False
+    bench.connection.data_received(b"too much")
+    assert bench.transport.wrote == b""
+    assert bench.connection.received == 8
+
+
 def test_both_marks_of_the_write_buffer_are_set(bench: Bench) -> None:
     """The loops disagree about the low one."""
     assert bench.transport.limits == (4000, 1000)

@@ -78,8 +78,18 @@ def test_with_tls_it_says_close_notify_and_reads_on(bench: Bench) -> None:
     bench.connection.linger(10.1)
     assert bench.transport.asked == asked, "once"
     bench.connection.linger(10.0 + timeouts.LINGER)
-    assert bench.transport.asked == [*asked, "close"]
+    assert bench.transport.asked == [*asked, "abort"]
     assert bench.connection.reason == "max_age"
+
+
+def test_a_closing_connection_is_not_closed_again(bench: Bench) -> None:
+    """With TLS that would break it; and its end has the first reason."""
+    bench.transport.half_closes = False
+    bench.connection.close("idle_timeout")
+    bench.connection.close("idle_timeout")
+    bench.connection.linger(10.0)
+    bench.connection.linger(10.0 + timeouts.LINGER)
+    assert bench.transport.asked == ["close", "abort"]
 
 
 def test_with_tls_close_notify_waits_until_everything_is_sent(bench: Bench) -> None:

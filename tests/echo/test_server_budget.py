@@ -1,6 +1,7 @@
 """The echo server's budget: what all clients together have not read yet."""
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,8 @@ from tests.echo.serving import SETTINGS, Bench
 from tests.echo.transports import Transport
 
 BUDGET = 1000
+
+Act = Callable[["Crowd", int, int], None]
 
 
 class Holding(Transport):
@@ -118,40 +121,90 @@ async def test_who_stalls_in_one_turn_has_one_budget(full: Full) -> None:
     assert (waits.asked, stays.asked) == (["abort"], []), "there is room again"
 
 
-Step = tuple[int, int, bool]
-STEPS = st.lists(st.tuples(st.integers(0, 9), st.integers(1, 700), st.booleans()), max_size=40)
+async def test_a_connection_is_cut_once(full: Full) -> None:
+    """Though it is late in two ways at once; the first reason stands, the account is even."""
+    connection, transport = full.stall()
+    connection.data_received(b"x" * 100)
+    connection.eof_received()
+    full.server.sweep()
+    full.now += 20
+    full.server.expire()
+    assert transport.asked == ["abort"]
+    transport.unsent = 0
+    connection.connection_lost(None)
+    full.server.sweep()
+    assert full.count(CLOSED, reason="write_timeout") == 1
+    assert (full.count(RECEIVED), full.count(SENT)) == (100, 0)
+    assert (full.server._held, full.server._condemned) == (0, 0)
+
+
+class Crowd:
+    """Four clients that send, read, say FIN and stall.
+
+    Attributes:
+        lost: Bytes of those who were cut that never reached them.
+    """
+
+    def __init__(self) -> None:
+        """Be connected."""
+        self.full = Full()
+        self.several = [self.full.stall() for _ in range(4)]
+        self.lost = 0
+
+    @property
+    def held(self) -> int:
+        """What all transports hold."""
+        return sum(transport.unsent for _, transport in self.several)
+
+    def send(self, number: int, size: int) -> None:
+        """A client sends."""
+        connection, transport = self.several[number]
+        if not transport.asked:
+            connection.data_received(b"x" * size)
+
+    def read(self, number: int, size: int) -> None:
+        """It reads."""
+        _, transport = self.several[number]
+        transport.unsent = max(0, transport.unsent - size)
+
+    def say_fin(self, number: int, _: int) -> None:
+        """It sends no more."""
+        self.several[number][0].eof_received()
+
+    def end_turn(self, _: int = 0, size: int = 1) -> None:
+        """Who was cut is gone; time passes."""
+        for number, (connection, transport) in enumerate(self.several):
+            if transport.asked:
+                self.lost += connection.unsent
+                transport.unsent = 0
+                connection.connection_lost(None)
+                self.several[number] = self.full.stall()
+        self.full.server.sweep()
+        self.full.now += size / 100
+        self.full.server.expire()
+
+
+ACTS = (Crowd.send, Crowd.read, Crowd.say_fin, Crowd.end_turn)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(ACTS), st.integers(0, 3), st.sampled_from([1, 99, 300, 700, 1100])),
+    max_size=40,
+)
 
 
 @settings(deadline=None)
 @given(steps=STEPS)
-async def test_the_budget_is_kept(steps: list[Step]) -> None:
+async def test_the_budget_is_kept(steps: list[tuple[Act, int, int]]) -> None:
     """At every moment, whoever sends and reads; and nobody is counted who is gone."""
-    full = Full()
-    several = [full.stall() for _ in range(10)]
-    lost = 0
-
-    def end_turn() -> None:
-        nonlocal lost
-        for number, (connection, transport) in enumerate(several):
-            if transport.asked:
-                lost += connection.unsent
-                transport.unsent = 0
-                connection.connection_lost(None)
-                several[number] = full.stall()
-        full.server.sweep()
-        full.now += 1
-
-    for number, size, sends in steps:
-        connection, transport = several[number]
-        if not sends:
-            transport.unsent = max(0, transport.unsent - size)
-        elif not transport.asked:
-            connection.data_received(b"x" * size)
-        if size % 5 == 0:
-            end_turn()
-        assert sum(transport.unsent for _, transport in several) <= BUDGET * 1.25
-    end_turn()
-    for connection, transport in several:
+    crowd = Crowd()
+    for act, number, size in steps:
+        act(crowd, number, size)
+        assert crowd.held <= BUDGET * 1.25
+    crowd.end_turn()
+    crowd.end_turn()
+    for connection, transport in crowd.several:
         transport.unsent = 0
         connection.connection_lost(None)
-    assert full.count(RECEIVED) - full.count(SENT) == lost
+    server = crowd.full.server
+    assert crowd.full.count(RECEIVED) - crowd.full.count(SENT) == crowd.lost
+    server.sweep()
+    assert (server._held, server._condemned) == (0, 0)

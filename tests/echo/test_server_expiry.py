@@ -123,7 +123,7 @@ async def test_a_connection_ends_at_its_age(monkeypatch: pytest.MonkeyPatch) -> 
     bench.server.expire()
     bench.now += 3
     bench.server.expire()
-    assert all(transport.asked[-1] == "close" for _, transport in made)
+    assert all(transport.asked[-1] == "abort" for _, transport in made)
     for connection, _ in made:
         connection.connection_lost(None)
     assert bench.count(CLOSED, reason="max_age") == 20

@@ -86,7 +86,8 @@ class Transport(asyncio.Transport):
             raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
 
     def close(self) -> None:
-        """Note it."""
+        """Note it; twice, asyncio's transport of TLS is of no use any more."""
+        assert self.half_closes or "close" not in self.asked
         self.asked.append("close")
 
     def abort(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import ssl
+import time
 
 import pytest
 import trustme
@@ -128,6 +129,19 @@ def test_unfinished_handshakes_do_not_hold_up_the_stop(loop: str, authority: Aut
             served.close()
             assert program.wait(10) == 0
     assert program.logged("drain cut short") == []
+
+
+def test_a_client_that_says_nothing_is_left_after_a_while(loop: str, authority: Authority) -> None:
+    """It has everything and does not answer close_notify: it spoils no drain, and delays none."""
+    with running("echo", {"BUOY_LOOP": loop, **authority.environ()}) as program:
+        program.await_workers(1)
+        with secure(program, authority.anonymous()) as silent:
+            assert is_echoed(silent)
+            began = time.monotonic()
+            program.send(signal.SIGTERM)
+            assert program.wait() == 0
+            assert time.monotonic() - began < 8  # a linger of 2 s; close_notify has 10 s
+        assert program.logged("drain cut short") == []
 
 
 async def test_a_drain_loses_no_byte_that_was_read(loop: str, authority: Authority) -> None:

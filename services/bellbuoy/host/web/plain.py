@@ -17,8 +17,8 @@ from bellbuoy.host.web.answer import OPTIONS, SERVER
 from bellbuoy.host.web.identity import REQUEST_ID
 
 MOST_COPIED = 64 * 1024
-"""Bytes of a body that are worth a copy; a longer one is written by itself, so that however many
-clients are slow to read it, it is in memory once."""
+"""Bytes of a body that are worth a copy; a longer one is written by itself, so that on uvloop it is
+in memory once, however many clients are slow to read it."""
 
 _BODILESS = frozenset({204, 205, 304})
 
