@@ -35,12 +35,11 @@ async def behind_a_link(folder: Path, database: Database) -> AsyncIterator[tuple
             yield served, link
 
 
-async def ask_and_lose_the_answer(
-    served: Served, database: Database, link: Proxy
-) -> "asyncio.Task[Reply]":
-    """Ask for Ada with the key; return when she is there and the link has fallen silent before.
+@asynccontextmanager
+async def committing(served: Served, database: Database) -> AsyncIterator["asyncio.Task[Reply]"]:
+    """Ask for Ada with the key; her COMMIT waits until the block is over, and then she is there.
 
-    A trigger makes the COMMIT wait for a lock.
+    A trigger makes it wait for a lock.
     """
     owner = settings_for(database, role=roles.OWNER)
     async with direct(owner, "test") as connection, asyncio.timeout(PATIENCE):
@@ -49,10 +48,18 @@ async def ask_and_lose_the_answer(
         asking = asyncio.create_task(write(served, "POST", "/users", ADA, KEY))
         while not await connection.fetchval(WAITING):  # noqa: ASYNC110 - a lock has no event
             await asyncio.sleep(0.005)
-        link.silence()
+        yield asking
         await connection.execute("SELECT pg_advisory_unlock(7)")
         while not await connection.fetchval(ADAS):  # noqa: ASYNC110 - a row has no event
             await asyncio.sleep(0.005)
+
+
+async def ask_and_lose_the_answer(
+    served: Served, database: Database, link: Proxy
+) -> "asyncio.Task[Reply]":
+    """Ask for Ada; return when she is there and the link has fallen silent before."""
+    async with committing(served, database) as asking:
+        link.silence()
     return asking
 
 
@@ -60,21 +67,12 @@ async def test_a_write_that_outlasts_its_request_does_not_pass_for_undone(
     tmp_path: Path, database: Database
 ) -> None:
     """The deadline ends the waiting and not the write: 503 without a time to come back."""
-    owner = settings_for(database, role=roles.OWNER)
     async with api(tmp_path, database) as served:
         await until_status(served, 200)
-        async with direct(owner, "test") as connection, asyncio.timeout(PATIENCE):
-            await connection.execute(PAUSE)
-            await connection.execute("SELECT pg_advisory_lock(7)")
-            asking = asyncio.create_task(write(served, "POST", "/users", ADA, KEY))
-            while not await connection.fetchval(WAITING):  # noqa: ASYNC110 - a lock has no event
-                await asyncio.sleep(0.005)
+        async with committing(served, database) as asking:
             served.server._traffic._deadline = 0.0
             late = await asking
             served.server._traffic._deadline = timeouts.REQUEST
-            await connection.execute("SELECT pg_advisory_unlock(7)")
-            while not await connection.fetchval(ADAS):  # noqa: ASYNC110 - a row has no event
-                await asyncio.sleep(0.005)
         again = await write(served, "POST", "/users", ADA, KEY)
     assert (late.status, late.headers.get("retry-after")) == (503, None)
     assert "not known" in late.content["detail"]

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from bellbuoy.host.worker import COLLECTION
+from tests.integration.visiting import ask
 from tests.program import Program, loop, running
 from tests.waiting import eventually
 
@@ -15,21 +16,11 @@ __all__ = ["loop"]
 pytestmark = pytest.mark.slow
 
 
-def ask(program: Program, path: str) -> int:
-    """Return the status of one request."""
-    connection = http.client.HTTPConnection(*program.address, timeout=20)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
 def test_what_blocks_a_loop_is_logged_once_while_it_does(loop: str) -> None:
     """The stack names the line; the second blockage is another incident."""
     with running("web", {"BUOY_LOOP": loop, "BUOY_LOOP_BLOCKED_SECONDS": "0.3"}) as program:
         program.await_workers(1)
-        blocking = threading.Thread(target=ask, args=(program, "/block?seconds=2"))
+        blocking = threading.Thread(target=ask, args=(program.address, "/block?seconds=2"))
         blocking.start()
         event = program.event("event loop blocked")
         assert "time.sleep" in event["stack"]
@@ -39,7 +30,7 @@ def test_what_blocks_a_loop_is_logged_once_while_it_does(loop: str) -> None:
         assert over["seconds"] > 1
         assert program.events.index(event) < program.events.index(over), "told only afterwards"
         assert stacks(program) == 1
-        ask(program, "/block?seconds=1")
+        ask(program.address, "/block?seconds=1")
         eventually(lambda: stacks(program) == 2)
         eventually(lambda: program.metrics().value("asyncio_loop_blocked_total") >= 2)
 
@@ -49,7 +40,7 @@ def test_a_block_just_over_the_threshold_is_logged_each_time(loop: str) -> None:
     with running("web", {"BUOY_LOOP": loop, "BUOY_LOOP_BLOCKED_SECONDS": "0.5"}) as program:
         program.await_workers(1)
         for _ in range(5):
-            ask(program, "/block?seconds=0.65")
+            ask(program.address, "/block?seconds=0.65")
         eventually(lambda: stacks(program) == 5)
 
 

@@ -7,7 +7,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import browser, needs_browser, opened
 from tests.integration.test_statuspage import SHOWN, says, url
-from tests.program import Program, running
+from tests.integration.visiting import ask
+from tests.program import running
 
 __all__ = ["browser"]
 
@@ -28,16 +29,6 @@ PEAKS = f"""() => {{
 """Whether its sparkline reaches the top, and the bottom in a second in which nothing began."""
 
 
-def ask(program: Program, path: str) -> int:
-    """Ask once; return the status."""
-    client = http.client.HTTPConnection(*program.address, timeout=20)
-    try:
-        client.request("GET", path)
-        return client.getresponse().status
-    finally:
-        client.close()
-
-
 def counts(page: Page, outcomes: str) -> None:
     """Wait until the task's row says this."""
     page.wait_for_function(OUTCOMES, arg=outcomes, timeout=SHOWN)
@@ -49,8 +40,8 @@ def test_the_tables_show_what_was_done(browser: Browser) -> None:
         program.await_workers(1)
         with opened(browser, url(program)) as page:
             says(page, "#no-refusals", "Nobody was turned away.")
-            assert [ask(program, "/refuse") for _ in range(3)] == [503] * 3
-            assert [ask(program, "/wait?seconds=0.01") for _ in range(2)] == [200] * 2
+            assert [ask(program.address, "/refuse") for _ in range(3)] == [503] * 3
+            assert [ask(program.address, "/wait?seconds=0.01") for _ in range(2)] == [200] * 2
             says(page, "#refusal-rows tr", "requests: too many at the same time3")
             assert page.locator("#no-refusals").is_hidden()
             counts(page, "0,2,0,0,0,0")

@@ -62,16 +62,18 @@ def visited(box: Onebox, visitors: int) -> Iterator[None]:
         yield
 
 
-def ask(place: Address, path: str, token: str = "") -> None:
-    """Ask for a path, whatever is answered."""
+def ask(place: Address, path: str, token: str = "") -> int:
+    """Ask for a path; return the status, 0 if there was no answer."""
     connection = http.client.HTTPConnection(*place, timeout=20)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-        connection.getresponse().read()
+        response = connection.getresponse()
+        response.read()
     except (OSError, http.client.HTTPException):
-        pass
+        return 0
     finally:
         connection.close()
+    return response.status
 
 
 def knock(place: Address) -> None:
