@@ -18,8 +18,9 @@ from bench.echo.cost import proportional_memory, tree
 TURN_SECONDS = 5.0
 """How long each kind of request is asked before the next one has its turn."""
 
-WARM_UP = 0.2
-"""Share of the time after which memory is expected to be flat: caches and buffers are full."""
+WARM_UP = 0.5
+"""Share of the time after which memory is expected to be flat. Caches are full sooner, but for some
+minutes the allocators still take what they keep."""
 
 MIB = 1024 * 1024
 

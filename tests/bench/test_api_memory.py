@@ -4,8 +4,9 @@ from bench.api.memory import CONTAINER, GROWTH, Moment, judge, summary
 
 
 def test_a_worker_that_warms_up_and_stays_is_flat() -> None:
-    """What caches take in the first fifth is no growth."""
-    moments = [Moment(0.0, 40.0, 90.0), *(Moment(at, 60.0, 100.0) for at in range(20, 101, 10))]
+    """What is taken in the first half is no growth."""
+    warming = [Moment(at, 40.0 + at / 2.5, 90.0) for at in range(0, 50, 10)]
+    moments = [*warming, *(Moment(at, 60.0, 100.0) for at in range(50, 101, 10))]
     found = summary(moments)
     assert (found["worker RSS at the start, MiB"], found[GROWTH]) == (40.0, 0.0)
     assert found[CONTAINER] == 100.0
