@@ -22,8 +22,6 @@ LINES, BURST = 20.0, 200
 
 SAMPLED, LATE, FAILED = "request", "slow request", "failed request"
 
-_REFUSED = (503, 505)
-
 _log = structlog.get_logger("bellbuoy.host.web")
 
 
@@ -59,7 +57,7 @@ class AccessLog:
 
         A refusal is no failure: it is counted, and there may be thousands.
         """
-        if seconds > SLOW or (status >= 500 and status not in _REFUSED):  # noqa: PLR2004
+        if seconds > SLOW or (status >= 500 and status != 503):  # noqa: PLR2004
             if self._limiter.decide("").allowed:
                 return LATE if seconds > SLOW else FAILED
             self._suppressed += 1

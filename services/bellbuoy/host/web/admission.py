@@ -27,7 +27,7 @@ def admit(request: web.BaseRequest) -> None:
     """Return if the request is one that HTTP/1.1 knows and this server serves.
 
     Raises:
-        Inadmissible: 400, 405, 413, 415 or 505.
+        Inadmissible: 400, 405, 413 or 415.
     """
     headers, target = request.headers, request._message.path  # noqa: SLF001 - as it was sent
     # Its public face remembers what it said first.
@@ -51,7 +51,7 @@ def _admit_version(request: web.BaseRequest) -> None:
     if request._version != HttpVersion10:  # noqa: SLF001
         # The answer is in the version that we speak, not in the one that was asked for.
         request._version = HttpVersion11  # noqa: SLF001
-        raise Inadmissible(505, "This server speaks HTTP/1.1.")
+        raise Inadmissible(400, "This server speaks HTTP/1.1.")
     if "Transfer-Encoding" in request.headers:
         raise Inadmissible(400, "HTTP/1.0 has no transfer codings (RFC 9112, section 6.1).")
 
