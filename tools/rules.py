@@ -92,8 +92,8 @@ class Objective:
 
 
 _LOST = (
-    '(sum(rate(asyncmonitor_task_finished_total{job="echo", task="echo.connection", '
-    'outcome="lost"}[$w])) or vector(0))'
+    'sum(rate(asyncmonitor_task_finished_total{job="echo", task="echo.connection", '
+    'outcome="lost"}[$w]))'
 )
 _REFUSED = 'sum(rate(bellbuoy_connections_rejected_total{job="echo", reason="limit"}[$w]))'
 
