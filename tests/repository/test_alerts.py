@@ -1,6 +1,7 @@
 """Rules ask for what is exported, fire when they should, and every alert says what to do."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,47 @@ def test_a_case_that_expects_too_much_is_noticed(tmp_path: Path) -> None:
     cases["tests"] = [case]
     (tmp_path / "cases.yml").write_text(yaml.safe_dump(cases))
     assert promtool("test", "rules", tmp_path / "cases.yml").returncode == 1
+
+
+def always(rule: Rule) -> Rule:
+    """Return an alert that fires whatever is measured."""
+    return rule | {"expr": "vector(1)"}
+
+
+def at_once(rule: Rule) -> Rule:
+    """Return an alert that waits for nothing."""
+    return {key: value for key, value in rule.items() if key != "for"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("severity", ["page", "ticket"])
+@pytest.mark.parametrize("spoil", [always, at_once])
+def test_the_moments_in_which_an_alert_is_quiet_find_one_that_is_not(
+    spoil: Callable[[Rule], Rule], severity: str, tmp_path: Path
+) -> None:
+    """All the time, or too early; each of them, by nothing but the moments without alerts."""
+    spoilt: set[str] = set()
+    for path in CASES:
+        content = yaml.safe_load(text(FOLDER / "rules" / path.name))
+        before = len(spoilt)
+        for rule in (rule for group in content["groups"] for rule in group["rules"]):
+            if "alert" in rule and rule["labels"]["severity"] == severity and spoil(rule) != rule:
+                spoilt.add(rule["alert"])
+                rule |= {"for": "0s", **spoil(rule)}
+        if len(spoilt) > before:
+            (tmp_path / path.name).write_text(yaml.safe_dump(content))
+            (tmp_path / f"quiet-{path.name}").write_text(quiet(path))
+    assert spoilt
+    result = promtool("test", "rules", *tmp_path.glob("quiet-*"))
+    assert set(re.findall(r"alertname: (\w+),", result.stdout + result.stderr)) == spoilt
+
+
+def quiet(cases: Path) -> str:
+    """Return these cases with nothing but the moments in which no alert fires."""
+    # Values such as 0x35 are texts and no hexadecimal numbers.
+    content = yaml.load(text(cases), yaml.BaseLoader)  # noqa: S506 - it makes nothing but texts
+    for case in content["tests"]:
+        case.pop("promql_expr_test", None)
+        moments = case.get("alert_rule_test", [])
+        case["alert_rule_test"] = [each for each in moments if not each["exp_alerts"]]
+    return yaml.safe_dump(content | {"rule_files": [cases.name]})
