@@ -30,6 +30,21 @@ class WorkerText(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
+class TaskInWorker:
+    """One task name in one traffic worker and in those that had its slot before.
+
+    Args:
+        started: Calls that began.
+        running: Calls that have not ended.
+        buckets: How many of those that ended fell into each bucket of the histogram, and above.
+    """
+
+    started: int
+    running: int
+    buckets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class TaskName:
     """One task name over all workers that ever ran.
 
@@ -43,8 +58,8 @@ class TaskName:
         p99: Seconds that 99 of 100 did not exceed.
         last_success: Unix time in seconds of the newest return, 0.0 for never.
         last_error: The newest failure in a living worker.
-        workers: How many run in each traffic worker that has any, by its slot's number; another
-            release may not tell.
+        workers: The same of each living traffic worker that has begun any, by its slot's number;
+            another release may not tell.
     """
 
     started: int
@@ -56,7 +71,7 @@ class TaskName:
     p99: float | None
     last_success: float
     last_error: LastError | None
-    workers: dict[int, int] = field(default_factory=dict)
+    workers: dict[int, TaskInWorker] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,9 +158,7 @@ def _tasks(snapshot: Snapshot, texts: list[WorkerText]) -> dict[str, TaskName]:
     )
     durations = {each.labels[0]: each.cells for each in snapshot.series(DURATION.name)}
     workers = {
-        process.slot: {
-            each.labels[0]: int(each.value) for each in snapshot.series_in(process.slot, RUNNING)
-        }
+        process.slot: _in_worker(snapshot, process.slot)
         for process in snapshot.traffic
         if process.state in LIVE
     }
@@ -162,10 +175,28 @@ def _tasks(snapshot: Snapshot, texts: list[WorkerText]) -> dict[str, TaskName]:
             p99=share(durations.get(name, none), 0.99),
             last_success=success.get(name, 0.0),
             last_error=_newest(name, texts),
-            workers={slot: here[name] for slot, here in workers.items() if here.get(name)},
+            workers={slot: here[name] for slot, here in workers.items() if name in here},
         )
         for each in snapshot.series(STARTED.name)
         for name in each.labels
+    }
+
+
+def _in_worker(snapshot: Snapshot, slot: int) -> dict[str, TaskInWorker]:
+    """Return what one slot counted, by the names that have begun there."""
+    families = (STARTED, RUNNING, DURATION)
+    started, running, durations = (
+        {each.labels[0]: each.cells for each in snapshot.series_in(slot, family)}
+        for family in families
+    )
+    return {
+        name: TaskInWorker(
+            started=int(count),
+            running=int(running[name][0]) if name in running else 0,
+            buckets=tuple(map(int, durations.get(name, (0.0,) * DURATION.width)[:-1])),
+        )
+        for name, (count,) in started.items()
+        if count
     }
 
 

@@ -63,20 +63,31 @@ def test_a_task_name_is_summed_over_the_workers(board: Scoreboard) -> None:
     assert task.p50 == pytest.approx(0.4, rel=0.5)
     assert task.p99 == pytest.approx(0.52, rel=0.1)
     assert task.last_error is None
-    assert task.workers == {1: 1, 2: 2}
 
 
-def test_what_runs_is_told_for_each_worker(board: Scoreboard) -> None:
-    """Those that run nothing are left out, and those that are gone."""
-    idle = board.workers[1].instruments()
-    idle.gauge(RUNNING, task="poll").set(0)
-    idle.flush()
-    assert shown(board).tasks["poll"].workers == {2: 2}
+def test_a_task_name_is_told_for_each_worker_that_has_begun_any(board: Scoreboard) -> None:
+    """With what rates and percentiles are made of; those that are gone are left out."""
+    second = board.workers[2].instruments()
+    second.counter(STARTED, task="eat").inc()
+    second.flush()
+    first, other = (shown(board).tasks["poll"].workers[number] for number in (1, 2))
+    assert (first.started, first.running, sum(first.buckets)) == (10, 1, 1)
+    assert (other.started, other.running, sum(other.buckets)) == (20, 2, 1)
+    assert shown(board).tasks["eat"].workers.keys() == {2}
     for state in (State.READY, State.DRAINING, State.STOPPED):
         board.workers[2].step(state)
-    assert shown(board).tasks["poll"].workers == {}
+    assert shown(board).tasks["poll"].workers.keys() == {1}
     board.workers[2].free(board.workers[2].load())
-    assert shown(board).tasks["poll"].workers == {}
+    assert shown(board).tasks["poll"].workers.keys() == {1}
+
+
+def test_the_counts_of_a_worker_go_on_in_its_successor(board: Scoreboard) -> None:
+    """So that a rate is never negative; what ran has ended."""
+    slot = board.workers[1]
+    slot.free(slot.load())
+    slot.take(admin=False)
+    after = shown(board).tasks["poll"].workers[1]
+    assert (after.started, after.running, sum(after.buckets)) == (10, 0, 1)
 
 
 def test_the_oldest_tasks_of_all_workers_come_first(board: Scoreboard) -> None:

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 
 import pytest
 
+from tests.clients import connected
 from tests.program import ROOT, Program, running
 from tests.tools.terminal import terminal
 from tests.waiting import eventually
@@ -54,6 +56,27 @@ def test_it_follows_a_service_until_ctrl_c() -> None:
             screen.read_until(b"\x1b[?1049l")  # what was there before is back
             assert screen.wait() == 0
         waiting.join()
+
+
+def test_of_several_workers_each_is_shown_in_80_columns() -> None:
+    """From their admin port; together they run what is held."""
+    with running("echo", {"BUOY_WORKERS": "2"}) as program:
+        program.await_workers(2)
+        with connected(program.address, 20):
+            eventually(lambda: '"running":20' in program.get("/tasks").body)
+            done = subprocess.run(
+                [*COMMAND, "--url", "http://{}:{}".format(*program.admin_address)],
+                cwd=ROOT,
+                env=environ(COLUMNS="80"),
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=30,
+            )
+    table = done.stdout.partition("by worker")[2]
+    rows = re.findall(r"^ (?:echo[.]\w+)? +([0-9]) +- +([0-9]+) ", table, re.MULTILINE)
+    assert {worker for worker, _ in rows} == {"1", "2"}
+    assert sum(int(running) for _, running in rows) == 20 + 2  # and what ends those that are old
 
 
 def test_in_a_pipe_it_prints_once_in_plain_text() -> None:

@@ -1,7 +1,7 @@
 """The tables of ``bellbuoy tasks``: decided from one or two views, drawn by rich.
 
 Law of this file: what a service tells is text and never markup, and no control character of it
-reaches the terminal.
+reaches the terminal. No number is cut: in 80 columns texts are folded beside all of them.
 """
 
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from rich.table import Table
 from rich.text import Text
 
 from bellbuoy.percentile import between
-from bellbuoy.taskview import RunningInWorker, TaskName, TaskView, WorkerView, share
+from bellbuoy.taskmetrics import OUTCOMES
+from bellbuoy.taskview import (
+    RunningInWorker,
+    TaskInWorker,
+    TaskName,
+    TaskView,
+    WorkerView,
+    share,
+)
 
 STALE = 2.0
 """Seconds without a beat after which a worker's loop is blocked."""
 
-_NUMBERS = (
-    "per s",
-    "running",
-    "p50",
-    "p99",
-    "completed",
-    "failed",
-    "cancelled",
-    "timed out",
-    "lost",
-)
+_NUMBERS = ("per s", "running", "p50", "p99")
+_TEXTS = {"task", "waits in", "last error"}
+_BAD = {"failed", "timed_out", "lost"}
 _SHORT = 1.0
 _MANY = 10
 
@@ -46,9 +46,15 @@ def render(url: str, now: TaskView, before: TaskView | None = None, seconds: flo
         Text(clean(url), style="bold"),
         _workers(now.workers),
         _names(now, before, seconds),
+        _outcomes(now),
     ]
+    if any(task.last_error for task in now.tasks.values()):
+        parts.append(_errors(now))
     if now.oldest:
         parts.append(_oldest(now.oldest[:_MANY]))
+    if len(now.workers) > 1:
+        # The longest comes last: what a small terminal has no room for.
+        parts.append(_by_worker(now, before, seconds))
     return Group(*parts, Text())
 
 
@@ -64,20 +70,28 @@ def _workers(workers: Sequence[WorkerView]) -> Text:
 
 
 def _names(now: TaskView, before: TaskView | None, seconds: float) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("task", overflow="ellipsis", no_wrap=True)
-    for column in _NUMBERS:
-        table.add_column(column, justify="right", no_wrap=True)
-    # What may be folded is what a narrow terminal goes without.
-    table.add_column("by worker", overflow="fold")
-    table.add_column("last error", overflow="fold")
+    table = _table("task", *_NUMBERS)
     for name, task in sorted(now.tasks.items()):
         old = before.tasks.get(name) if before else None
-        table.add_row(*_row(name, task, old, seconds if before else 0.0))
+        table.add_row(Text(clean(name)), *_figures(task, old, seconds if before else 0.0))
     return table
 
 
-def _row(name: str, now: TaskName, before: TaskName | None, seconds: float) -> list[Text]:
+def _by_worker(now: TaskView, before: TaskView | None, seconds: float) -> Table:
+    table = _table("task", "worker", *_NUMBERS, title="by worker")
+    for name, task in sorted(now.tasks.items()):
+        then, title = before.tasks.get(name) if before else None, Text(clean(name))
+        for worker, here in sorted(task.workers.items()):
+            # One that was not there has counts all the same, of those that had its place.
+            old = then.workers.get(worker) if then else None
+            table.add_row(title, str(worker), *_figures(here, old, seconds if old else 0.0))
+            title = Text()
+    return table
+
+
+def _figures(
+    now: TaskName | TaskInWorker, before: TaskName | TaskInWorker | None, seconds: float
+) -> list[str]:
     rate = "-"
     buckets: Sequence[float] = now.buckets
     if seconds > 0:
@@ -85,37 +99,32 @@ def _row(name: str, now: TaskName, before: TaskName | None, seconds: float) -> l
         rate = f"{(now.started - known) / seconds:.1f}"
         if before:
             buckets = between(now.buckets, before.buckets)
-    outcomes = [
-        Text(str(count), "red" if count and outcome in {"failed", "timed_out", "lost"} else "")
-        for outcome, count in now.outcomes.items()
-    ]
-    error = now.last_error
-    told = clean(f"{error.type}: {error.message}") if error else ""
-    percentiles = (Text(duration(share(buckets, part))) for part in (0.5, 0.99))
-    return [
-        Text(clean(name)),
-        Text(rate),
-        Text(str(now.running)),
-        *percentiles,
-        *outcomes,
-        Text(_by_worker(now)),
-        Text(told),
-    ]
+    percentiles = (duration(share(buckets, part)) for part in (0.5, 0.99))
+    return [rate, str(now.running), *percentiles]
 
 
-def _by_worker(task: TaskName) -> str:
-    """Return how many run in which worker, when there are several: ``0: 3, 1: 4``."""
-    if len(task.workers) < 2:  # noqa: PLR2004
-        return ""
-    return ", ".join(f"{worker}: {count}" for worker, count in sorted(task.workers.items()))
+def _outcomes(now: TaskView) -> Table:
+    table = _table("task", *(outcome.replace("_", " ") for outcome in OUTCOMES))
+    for name, task in sorted(now.tasks.items()):
+        table.add_row(Text(clean(name)), *(_outcome(task, outcome) for outcome in OUTCOMES))
+    return table
+
+
+def _outcome(task: TaskName, outcome: str) -> Text:
+    count = task.outcomes.get(outcome, 0)
+    return Text(str(count), "red" if count and outcome in _BAD else "")
+
+
+def _errors(now: TaskView) -> Table:
+    table = _table("task", "last error")
+    for name, task in sorted(now.tasks.items()):
+        if error := task.last_error:
+            table.add_row(Text(clean(name)), Text(clean(f"{error.type}: {error.message}")))
+    return table
 
 
 def _oldest(running: Sequence[RunningInWorker]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="oldest running", title_justify="left")
-    table.add_column("age", justify="right", no_wrap=True)
-    table.add_column("worker", justify="right", no_wrap=True)
-    table.add_column("task", overflow="fold")
-    table.add_column("waits in", overflow="fold")
+    table = _table("age", "worker", "task", "waits in", title="oldest running")
     for each in running:
         stack = " > ".join(each.task.stack)
         table.add_row(
@@ -124,6 +133,17 @@ def _oldest(running: Sequence[RunningInWorker]) -> Table:
             Text(clean(each.task.name)),
             Text(clean(stack)),
         )
+    return table
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    """Return a table whose texts may be folded and whose numbers may not."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    for column in columns:
+        if column in _TEXTS:
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
