@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page
 
 from bellbuoy.host.statuspage.feed import MOST
 from tests.api.serving import AUTHORIZED, known_tokens
-from tests.browser import barriers, browser, needs_browser, opened
+from tests.browser import browser, needs_browser, opened
 from tests.clients import connect, connected, is_echoed
 from tests.integration.test_api_deaths import fill
 from tests.postgres import Server, serve
@@ -153,29 +153,6 @@ def test_a_killed_worker_shows(browser: Browser, echo: Program, record_property:
             arg=str(victim),
             timeout=SHOWN,
         )
-
-
-def test_an_outage_of_postgresql_shows_and_heals(
-    browser: Browser, api: Program, postgres: Server, record_property: Record
-) -> None:
-    """What fails, what works, since when; and afterwards that it was, to who opens it then."""
-    with opened(browser, url(api)) as page, visited(api, "/Ada", "/users/1"):
-        says(page, "#what", WELL)
-        began = time.monotonic()
-        postgres.kill()
-        try:
-            says(page, "#what", "PostgreSQL does not answer")
-            record_property("seconds_until_an_outage_shows", time.monotonic() - began)
-            says(page, "#meaning", "/users/{id} answers 503; /{name} works.")
-            says(page, "#since", "since")
-            says(page, "#look", "heals by itself")
-            assert page.title().startswith("⚠ PostgreSQL does not answer")
-            assert barriers(page) == []
-        finally:
-            postgres.start()
-        says(page, "#what", WELL, 3 * SHOWN)
-    with opened(browser, url(api)) as late:
-        says(late, "#incident-rows", "PostgreSQL does not answer")
 
 
 def test_it_goes_on_by_itself_after_the_admin_process_was_killed(

@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 from bellbuoy.host.statuspage.blink import blink
 from bellbuoy.host.statuspage.charts import Chart, charts, values
+from bellbuoy.host.statuspage.finding import worst_first
 from bellbuoy.host.statuspage.history import History
 from bellbuoy.host.statuspage.interval import Interval
+from bellbuoy.host.statuspage.silence import silence
 from bellbuoy.host.statuspage.tables import Use, rates
 from bellbuoy.host.statuspage.usage import usage
 from bellbuoy.host.statuspage.verdict import judge
@@ -60,9 +62,9 @@ class Recorder:
         at = self._wall()
         last, window = self._interval(-2, at), self._interval(0, at)
         self._charts = charts(last)
-        self.history.add(
-            at, values(self._charts, last), rates(last), [*judge(window), *blink(last)]
-        )
+        found = [*silence(last), *judge(window), *blink(last)]
+        found = worst_first(found, lambda finding: finding.level)
+        self.history.add(at, values(self._charts, last), rates(last), found)
         return window
 
     def past(self) -> bytes:
