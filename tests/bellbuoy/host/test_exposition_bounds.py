@@ -5,6 +5,7 @@ compared is the text of a scrape. tests/integration/test_catalogue.py sends as m
 service.
 """
 
+import sys
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import cast
@@ -34,6 +35,9 @@ MOST = 2_500
 
 ENOUGH = 1_000
 """Values that fill every table of names, that of those which are dropped included."""
+
+BEATS = 3 * ENOUGH
+"""What grows with each of them is four times as much in the end."""
 
 
 class Worker:
@@ -127,6 +131,39 @@ def test_a_storm_adds_no_series_and_is_counted(
     assert after.keys() == before.keys()
     assert len(after) <= MOST
     assert after[STORMS[storm]] - before[STORMS[storm]] == STORM
+
+
+def calls(work: Callable[[], object]) -> int:
+    """Return how many functions are called for it: what it costs, on a busy machine, too."""
+    count = 0
+
+    def note(_: object, event: str, __: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_a_scrape_costs_later_what_it_cost_at_first() -> None:
+    """However often was counted and published; the numbers alone are longer."""
+    worker = Worker()
+
+    def live(beats: Iterable[int]) -> None:
+        for beat in beats:
+            for storm in STORMS:
+                storm(worker, [beat])
+            worker.instruments.flush()
+
+    live(range(ENOUGH))  # every series there can be
+    series, cost = worker.scrape().keys(), calls(worker.scrape)
+    live(range(ENOUGH, ENOUGH + BEATS))
+    assert worker.scrape().keys() == series
+    assert calls(worker.scrape) <= cost * 1.01
 
 
 def test_of_error_texts_one_is_kept_and_cut() -> None:

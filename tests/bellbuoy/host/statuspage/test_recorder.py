@@ -3,10 +3,14 @@
 import json
 from typing import Any
 
+import pytest
+
 from bellbuoy.host.families import DEATHS
+from bellbuoy.host.statuspage.history import SAMPLES
 from bellbuoy.host.statuspage.recorder import WINDOW, Recorder
 from bellbuoy.snapshot import take
 from tests.bellbuoy.host.statuspage.stage import Stage
+from tests.bellbuoy.host.test_exposition_bounds import calls
 
 
 class Watched:
@@ -46,6 +50,19 @@ def test_the_past_holds_what_was_ticked() -> None:
     past = json.loads(watched.recorder.past())
     assert past["at"] == [each["at"] for each in told]
     assert past["service"] == "test"
+
+
+@pytest.mark.slow
+def test_a_second_costs_later_what_it_cost_at_first() -> None:
+    """Once the history is full; it is the admin process that answers scrapes, too."""
+    watched = Watched()
+    for _ in range(SAMPLES + 1):
+        watched.tick()
+    cost, told = calls(watched.recorder.tick), len(watched.recorder.past())
+    for _ in range(SAMPLES):
+        watched.tick()
+    assert calls(watched.recorder.tick) <= cost * 1.01
+    assert len(watched.recorder.past()) <= told * 1.01
 
 
 def test_what_nobody_was_told_is_remembered_all_the_same() -> None:
