@@ -1,8 +1,8 @@
 """Whatever a client invents and whatever goes wrong, a scrape has no more series than before.
 
 Each storm brings 100,000 values that never came before to where the chassis counts them; what is
-compared is the text of a scrape. tests/integration/test_catalogue.py sends as many paths to a real
-service.
+compared is the text of a scrape. tests/integration/test_catalogue.py sends as many paths, and as
+many methods, to a real service.
 """
 
 import sys
