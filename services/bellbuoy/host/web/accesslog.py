@@ -20,6 +20,9 @@ SLOW = 1.0
 LINES, BURST = 20.0, 200
 """Lines a second, and at once, for what is slow or failed: an outage must not fill the disk."""
 
+OVER = 1.0
+"""Seconds without another one after which those that had no line are told by themselves."""
+
 SAMPLED, LATE, FAILED = "request", "slow request", "failed request"
 
 _log = structlog.get_logger("bellbuoy.host.web")
@@ -50,7 +53,9 @@ class AccessLog:
         self._every = round(1 / sample) if sample > 0 else 0
         self._left = self._every
         self._limiter = RateLimiter(LINES, BURST, keys=1, clock=clock)
+        self._clock = clock
         self._suppressed = 0
+        self._suppressed_at = 0.0
 
     def event(self, status: int, seconds: float) -> str | None:
         """Return what a request's line is called, or ``None`` if it has none.
@@ -61,6 +66,7 @@ class AccessLog:
             if self._limiter.decide("").allowed:
                 return LATE if seconds > SLOW else FAILED
             self._suppressed += 1
+            self._suppressed_at = self._clock()
         elif self._every:
             self._left -= 1
             if self._left <= 0:
@@ -85,3 +91,9 @@ class AccessLog:
             **({"trace_id": known.trace_id, "parent_id": known.parent_id} if known else {}),
             **({"suppressed": suppressed} if suppressed else {}),
         )
+
+    def tell(self, *, last: bool = False) -> None:
+        """Write how many had no line if no line has told it; call it often, and as the ``last``."""
+        if self._suppressed and (last or self._clock() - self._suppressed_at >= OVER):
+            _log.warning("slow or failed requests without a line", suppressed=self._suppressed)
+            self._suppressed = 0

@@ -161,6 +161,7 @@ async def serve(
     manager = cast("web.Server", runner.server)
     handler = cast("Handler", manager.request_handler)
     log = AccessLog(access_log_sample)
+    instruments.before_flush(log.tell)
     middleware = Middleware(handler, traffic, metrics, log, Shortcuts(app))
     manager.request_handler = middleware  # type: ignore[assignment]  # aiohttp types BaseRequest
     server = HttpServer(manager, traffic, metrics, middleware.identities, ready)
@@ -176,6 +177,7 @@ async def serve(
             with suppress(asyncio.CancelledError):
                 await sweep
         await runner.cleanup()
+        log.tell(last=True)
 
 
 def _require_c_parser() -> None:

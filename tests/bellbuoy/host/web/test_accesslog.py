@@ -4,7 +4,16 @@ import pytest
 import structlog.testing
 from aiohttp.test_utils import make_mocked_request
 
-from bellbuoy.host.web.accesslog import BURST, FAILED, LATE, SAMPLED, AccessLog, Answered
+from bellbuoy.host.web.accesslog import (
+    BURST,
+    FAILED,
+    LATE,
+    LINES,
+    OVER,
+    SAMPLED,
+    AccessLog,
+    Answered,
+)
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -49,6 +58,26 @@ def test_too_many_lines_are_counted_instead_of_written() -> None:
         log.write(event, request, Answered("id", "/", 500, 0.0, 0))
         log.write(event, request, Answered("id", "/", 500, 0.0, 0))
     assert [line.get("suppressed") for line in lines] == [1000 - BURST, None]
+
+
+def test_the_end_of_a_flood_is_told_though_no_line_follows() -> None:
+    """Once, a second after it; or when the worker ends."""
+    now = [0.0]
+    log = AccessLog(clock=lambda: now[0])
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(BURST + 7):
+            log.event(500, 0.0)
+        now[0] += OVER / 2
+        log.tell()
+        assert lines == []
+        now[0] += OVER / 2
+        for _ in range(3):
+            log.tell()
+        assert [line["suppressed"] for line in lines] == [7]
+        for _ in range(BURST):
+            log.event(500, 0.0)
+        log.tell(last=True)
+    assert [line["suppressed"] for line in lines] == [7, BURST - int(LINES * OVER)]
 
 
 def test_a_line_tells_what_is_needed_and_nothing_of_the_client() -> None:

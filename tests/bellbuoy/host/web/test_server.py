@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bellbuoy import timeouts
 from bellbuoy.errors import EnvironmentFault
-from bellbuoy.host.web import FAMILIES, server
+from bellbuoy.host.web import FAMILIES, accesslog, server
 from bellbuoy.host.web.protocol import HttpProtocol
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
@@ -194,6 +194,29 @@ async def test_a_connection_whose_deadlines_fail_takes_no_other_with_it(
                 await asyncio.wait_for(kept.wait(), 10)
             assert (await good.ask("/")).status == 200
     assert [(each["event"], each["connections"]) for each in logs] == [("deadlines failed", 2)]
+
+
+async def test_failures_that_had_no_line_are_told_by_the_next_flush_or_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing has to fail after them."""
+    monkeypatch.setattr(accesslog, "LINES", 1e-6)
+    monkeypatch.setattr(accesslog, "BURST", 1)
+    monkeypatch.setattr(accesslog, "OVER", 0.0)
+
+    async def fail(_: web.Request) -> web.Response:
+        raise RuntimeError("bug")
+
+    app = web.Application()
+    app.router.add_get("/", fail)
+    with structlog.testing.capture_logs() as logs:
+        async with served_app(app) as served:
+            for _ in range(3):
+                assert (await served.ask("/")).status == 500
+            served.instruments.flush()
+            assert [each["suppressed"] for each in logs if "suppressed" in each] == [2]
+            await served.ask("/")
+    assert [each["suppressed"] for each in logs if "suppressed" in each] == [2, 1]
 
 
 async def test_aiohttps_parser_in_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
