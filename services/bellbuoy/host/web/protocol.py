@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from aiohttp import web
-from aiohttp.http import HttpVersion11
+from aiohttp.http import HttpProcessingError, HttpVersion11
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
@@ -227,16 +227,27 @@ class HttpProtocol(RequestHandler):
 
     def _look_at_head(self, now: float) -> None:
         is_first = self._request_count == 0
-        since = self._made if is_first else self._heard
-        if not since or now - since < timeouts.HEAD:
+        answered = self._next_keepalive_close_time - KEEP_ALIVE
+        if now - (self._made if is_first else self._heard or answered) < timeouts.HEAD:
             return
-        if self._heard:
+        if self._heard or self._holds_part_of_a_head():
             self._metrics.rejected("header")
             self._messages.append((_ErrInfo(408, TooSlow("too slow"), ""), EMPTY_PAYLOAD))
             self._waiter.set_result(None)  # type: ignore[union-attr]  # it is idle
-        else:
+        elif is_first:
             self._metrics.rejected("silent")
             self.force_close()
+
+    def _holds_part_of_a_head(self) -> bool:
+        """Return whether the parser does; it is of no further use then.
+
+        Told that no more will come, aiohttp's parser in C returns ``None`` and stays as it is
+        between two requests; of part of a head it makes a request, or says what is wrong with it.
+        """
+        try:
+            return self._parser is not None and self._parser.feed_eof() is not None
+        except HttpProcessingError:
+            return True
 
     def _look_at_body(self, now: float, request: web.BaseRequest) -> None:
         # A body that waits until somebody reads it is not late.

@@ -13,6 +13,7 @@ from tests.api.serving import Client, Served, served_app
 from tests.waiting import soon
 
 HEAD = b"GET / HTTP/1.1\r\nHost: t\r\n"
+SHORT = b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\nab"
 POST = b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\n"
 
 pytestmark = pytest.mark.slow
@@ -122,6 +123,96 @@ async def test_a_head_that_comes_in_pieces_but_in_time_is_taken(
             await asyncio.sleep(0.7)  # together they take more than one has
             client.writer.write(b"\r\n")
             assert (await client.receive()).status == 200
+        assert served.rejected("header") == 0
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(HEAD + b"\r\n", id="behind-a-head"),
+        pytest.param(SHORT, id="behind-a-body"),
+        pytest.param(HEAD + b"\r\n" + SHORT, id="behind-two"),
+    ],
+)
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(b"G", id="a-byte"),
+        pytest.param(b"GET / HTTP/1.1\r", id="a-line"),
+        pytest.param(HEAD, id="fields"),
+        pytest.param(b"GET / HTTP/1.1\r\nA: b", id="half-a-field"),
+    ],
+)
+async def test_part_of_a_head_behind_a_request_has_no_more_time(before: bytes, part: bytes) -> None:
+    """Nothing but the parser knows that it is there."""
+    async with served_app(Desk().app) as served, served.client() as client:
+        client.writer.write(before + part)
+        while (reply := await client.receive()).status == 200:
+            pass
+        assert await client.is_closed()
+        assert (served.rejected("header"), served.answered("_OTHER", "none", 408)) == (1, 1)
+        assert served.bugs() == 0
+    assert (reply.status, reply.headers["connection"]) == (408, "close")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(HEAD + b"\r\n", id="after-a-head"),
+        pytest.param(SHORT, id="after-a-body"),
+        pytest.param(SHORT + b"\r\n", id="after-an-empty-line"),
+    ],
+)
+async def test_who_is_idle_is_asked_and_not_touched(before: bytes) -> None:
+    """Whether its parser holds part of a head is seen without a trace, as often as one looks."""
+    async with served_app(Desk().app) as served, served.client() as client:
+        await client.ask("/")
+        (connection,) = served.server.connections
+        for _ in range(2):
+            client.writer.write(before)
+            assert (await client.receive()).status == 200
+            await soon(lambda: connection.is_idle)
+            for _ in range(3):
+                connection.look(asyncio.get_running_loop().time() + timeouts.HEAD)
+        client.writer.write(SHORT)
+        assert (await client.receive()).body == b"ab"
+        assert served.rejected("header") == 0
+
+
+async def test_part_of_a_head_behind_a_request_is_taken_when_the_rest_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its time begins when the request before it is answered, however long that took."""
+    monkeypatch.setattr(timeouts, "HEAD", 20.0)
+    desk = Desk()
+    async with served_app(desk.app) as served, served.client() as client:
+        client.writer.write(b"GET /wait HTTP/1.1\r\nHost: t\r\n\r\n" + HEAD)
+        await soon(lambda: desk.served)
+        (connection,) = served.server.connections
+        late = asyncio.get_running_loop().time() + timeouts.HEAD + 0.01
+        connection.look(late)
+        await asyncio.sleep(0.05)
+        desk.answer.set()
+        assert (await client.receive()).status == 200
+        await soon(lambda: connection.is_idle)
+        connection.look(late)
+        client.writer.write(b"\r\n")
+        assert (await client.receive()).body == b"hello"
+        assert served.rejected("header") == 0
+
+
+async def test_a_body_that_is_on_its_way_is_no_late_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a deadline of its own."""
+    monkeypatch.setattr(timeouts, "BODY", 60.0)
+    async with served_app(Desk().app) as served, served.client() as client:
+        client.writer.write(HEAD + b"\r\n" + SHORT[:-1])
+        assert (await client.receive()).status == 200
+        await soon(lambda: served.server._traffic.in_flight)
+        (connection,) = served.server.connections
+        for _ in range(3):
+            connection.look(asyncio.get_running_loop().time() + timeouts.HEAD * 2)
+        client.writer.write(b"b")
+        assert (await client.receive()).body == b"ab"
         assert served.rejected("header") == 0
 
 
