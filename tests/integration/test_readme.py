@@ -8,7 +8,9 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.onebox.running import Onebox, onebox
-from tests.repository.tree import text
+from tests.repository.tree import ROOT, text
 
 pytestmark = [
     pytest.mark.slow,
@@ -150,10 +152,51 @@ def test_the_readiness_block_is_the_one_that_is_printed(reader: Reader) -> None:
     assert reader.translate(shown).splitlines() == "".join(printed[1:]).splitlines()
 
 
-def test_the_two_commands_are_targets_of_the_makefile() -> None:
-    """A heading announces two, and `make` knows both."""
+def test_the_python_example_counts_what_it_decorates() -> None:
+    """As it stands, and called once: its last line shows what it says, in that order."""
+    (example,) = blocks("python")
+    *lines, last = example.rstrip().split("\n")
+    shown, _, fields = last.partition("  # ")
+    called = ["import asyncio", 'asyncio.run(fetch("a url"))', f"print({shown})"]
+    output = subprocess.run(
+        [sys.executable, "-c", "\n".join([*lines, *called])],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "services")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+    names = fields.removesuffix(", …").replace("timed out", "timed_out").split(", ")
+    counts = re.findall(r"(\w+)=(\d+)", output)[: len(names)]
+    assert counts == [(name, str(int(name in ("started", "completed")))) for name in names]
+
+
+def test_the_settings_example_sets_what_it_says(tmp_path: Path) -> None:
+    """The port, on one that is free here, the workers, and the event loop."""
+    (line,) = (block for block in blocks("sh") if block.startswith("BUOY_"))
+    *pairs, command, target = shlex.split(line)
+    assert (command, target) == ("make", "run")
+    environ = dict(pair.split("=") for pair in pairs)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        environ["BUOY_API_PORT"] = str(free.getsockname()[1])
+    with onebox(tmp_path / "data", tmp_path / "output", environ=environ) as box:
+        assert box.await_ready().printed(PORTS["8080"]) == environ["BUOY_API_PORT"]
+        for service in ("echo", "api"):
+            supervisor = box.child(service)
+            admin = 1
+            assert len(supervisor.children()) == int(environ["BUOY_WORKERS"]) + admin
+            assert supervisor.environ()["BUOY_LOOP"] == environ["BUOY_LOOP"]
+
+
+def test_every_target_that_is_shown_is_one_of_the_makefile() -> None:
+    """In any block of commands."""
+    shown = re.findall(r"\bmake ([a-z-]+)", "".join(blocks("sh")))
+    assert {"bench-echo", "bench-api"} <= {*shown}
+    assert {*shown} <= {*re.findall(r"^([a-z-]+):", text(Path("Makefile")), re.MULTILINE)}
+
+
+def test_the_two_commands_are_the_two_that_are_announced() -> None:
+    """To run all of it, and to test it."""
     section = README.partition("## Two commands\n")[2].partition("\n## ")[0]
     targets = re.findall(r"^make (\S+) ", section, re.MULTILINE)
     assert targets == ["run", "test"]
-    known = re.findall(r"^([a-z-]+):", text(Path("Makefile")), re.MULTILINE)
-    assert {*targets} <= {*known}
