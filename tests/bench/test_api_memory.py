@@ -2,21 +2,38 @@
 
 from bench.api.memory import CONTAINER, GROWTH, Moment, judge, summary
 
+KINDS = 3
+
+
+def moments(*worker: float) -> list[Moment]:
+    """Return a moment every ten seconds, with the worker's memory at each."""
+    return [Moment(10.0 * number, mib, 100.0) for number, mib in enumerate(worker, start=1)]
+
 
 def test_a_worker_that_warms_up_and_stays_is_flat() -> None:
     """What is taken in the first half is no growth."""
-    warming = [Moment(at, 40.0 + at / 2.5, 90.0) for at in range(0, 50, 10)]
-    moments = [*warming, *(Moment(at, 60.0, 100.0) for at in range(50, 101, 10))]
-    found = summary(moments)
+    found = summary(moments(40.0, 45.0, 50.0, 55.0, 58.0, *[60.0] * 7), KINDS)
     assert (found["worker RSS at the start, MiB"], found[GROWTH]) == (40.0, 0.0)
     assert found[CONTAINER] == 100.0
 
 
-def test_a_leak_is_shown_as_what_ten_minutes_would_add() -> None:
-    """Whatever the length of the run."""
-    moments = [Moment(at, 60.0 + at * 0.01, 100.0 + at) for at in range(0, 101, 10)]
-    found = summary(moments)
-    assert (found[GROWTH], found[CONTAINER]) == (6.0, 200.0)
+def test_an_arena_counts_once_wherever_it_is_taken() -> None:
+    """Early or late in the second half, and not as a leak that goes on."""
+    for before in range(KINDS, 7):
+        warm = [60.0] * before + [60.8] * (9 - before)
+        assert summary(moments(*[60.0] * 8, *warm), KINDS)[GROWTH] == 0.8
+
+
+def test_one_moment_decides_nothing() -> None:
+    """The first and the last one least of all."""
+    assert summary(moments(*[60.0] * 6, 55.0, *[60.0] * 5, 65.0), KINDS)[GROWTH] == 0.0
+
+
+def test_a_leak_is_no_arena() -> None:
+    """It goes on through the second half."""
+    found = summary(moments(*(60.0 + number for number in range(20))), KINDS)
+    assert found[GROWTH] > 1.0
+    assert [each["met"] for each in judge(found)] == [False, True]
 
 
 def test_every_target_is_met_or_missed_at_its_bound() -> None:
