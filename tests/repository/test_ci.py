@@ -63,6 +63,8 @@ def ci(
         "chromium",
         "promtool",
         "ss",
+        "haproxy",
+        "nginx",
         "wrk",
         "pgbouncer",
         "kubectl",
