@@ -6,10 +6,12 @@
 
 Two ways to have too little. The list of users waits for PostgreSQL: its answers take 15 ms on a
 link of ours and the pool has five connections, so that is some 330 a second, and what is beyond
-must be refused. The greeting needs nothing but CPU time: its capacity is measured first, and what
-is beyond waits in connections, whose number bounds it. The server has one core, the client and
-PostgreSQL the other, as in ``make bench-api``. SECONDS is for each of the levels; with the 5 it has
-by default all takes about a minute. Writes ``bench/results/overload.json``.
+must be refused. The greeting needs nothing but CPU time and refuses nobody: its capacity is
+measured first, and what is beyond waits in connections, whose number bounds it. So no more
+greetings can be sent than are answered; the others that are due find no connection free, as behind
+a proxy that opens no more than so many, and are counted as unsent. The server has one core, the
+client and PostgreSQL the other, as in ``make bench-api``. SECONDS is for each of the levels; with
+the 5 it has by default all takes about a minute. Writes ``bench/results/overload.json``.
 """
 
 import asyncio
@@ -30,6 +32,7 @@ from bench.echo.contestants import running
 from bench.echo.cost import tree
 from bench.overload.crowd import Crowd, Tally, gathered
 from bench.overload.link import DELAY, slow_link
+from bench.overload.recovery import HEALED, recovery
 from bench.overload.verdicts import CPU_BOUND, DATABASE_BOUND, LEVELS, MIB, Row, judge
 
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -43,12 +46,6 @@ second."""
 
 PROBES = 20
 """Greetings a second while users are asked for."""
-
-HEALED = 0.5
-"""Seconds of nothing but success, at half of the capacity, that count as well."""
-
-GIVE_UP = 20.0
-"""Seconds after which it counts as never."""
 
 
 class Subject:
@@ -87,16 +84,6 @@ async def most(subject: Subject, run: "asyncio.Task[Tally]") -> float:
     return round(highest, 1)
 
 
-async def recovery(crowd: Crowd, rate: float) -> float:
-    """Return after how many seconds requests at ``rate`` are all answered well."""
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-    while (begin := loop.time()) - start < GIVE_UP:
-        if (await crowd.drive(rate, HEALED)).is_well():
-            return round(begin - start, 2)
-    return float("inf")
-
-
 async def level(
     subject: Subject, crowd: Crowd, probe: Crowd | None, load: tuple[float, int, float]
 ) -> Row:
@@ -109,8 +96,9 @@ async def level(
     greeted = await probing if probing else None
     return Row(
         times=times,
-        sent=round(capacity * times),
-        unsent=round(tally.unsent / seconds),
+        due=round(capacity * times),
+        sent=round(tally.sent / tally.lasted),
+        unsent=round(tally.unsent / tally.lasted),
         goodput=round(tally.in_time / seconds, 1),
         p50_ms=tally.milliseconds(200, 0.5),
         p99_ms=tally.milliseconds(200, 0.99),
@@ -118,7 +106,7 @@ async def level(
         refusal_p50_ms=tally.milliseconds(503, 0.5),
         refusal_p99_ms=tally.milliseconds(503, 0.99),
         others=tally.others(),
-        recovery_s=await recovery(crowd, capacity / 2),
+        recovery_s=await recovery(crowd, capacity / 2, tally.ended),
         memory_mib=memory,
         greeting_p99_ms=greeted.milliseconds(200, 0.99) if greeted else None,
     )

@@ -27,12 +27,18 @@ class Tally:
     Args:
         seconds: From when each was due to its answer, by status; 0 for none.
         in_time: Successes that came before the last request was due.
+        sent: Those that were sent.
         unsent: Those for which no connection was free.
+        lasted: Seconds until the last was sent, or was not.
+        ended: The loop's time at that moment; answers may still come.
     """
 
     seconds: dict[int, list[float]] = field(default_factory=dict)
     in_time: int = 0
+    sent: int = 0
     unsent: int = 0
+    lasted: float = 0.0
+    ended: float = 0.0
 
     def count(self, status: int) -> int:
         """Return how many had this status."""
@@ -108,14 +114,16 @@ class Crowd:
     async def drive(self, rate: float, seconds: float) -> Tally:
         """Ask ``rate`` times a second; return when all that was sent is answered."""
         tally = self._tally = Tally()
-        total, sent, start = int(rate * seconds), 0, self._loop.time()
+        total, asked, start = int(rate * seconds), 0, self._loop.time()
         self._end = start + seconds
-        while sent < total:
+        while asked < total:
             due = min(total, int((self._loop.time() - start) * rate) + 1)
-            for number in range(sent, due):
+            for number in range(asked, due):
                 self._send(start + number / rate)
-            sent = due
+            asked = due
             await asyncio.sleep(TICK)
+        tally.ended = self._loop.time()
+        tally.lasted = tally.ended - start
         async with asyncio.timeout(PATIENCE):
             while self._outstanding:  # noqa: ASYNC110 - once a run
                 await asyncio.sleep(TICK)
@@ -140,6 +148,7 @@ class Crowd:
         connection.due.append(due)
         connection.transport.write(self._request)
         self._outstanding += 1
+        self._tally.sent += 1
 
 
 @asynccontextmanager

@@ -16,7 +16,8 @@ class Row:
 
     Args:
         times: The level, in capacities.
-        sent: Requests a second that were due.
+        due: Requests a second that were due.
+        sent: Of these, those that were sent.
         unsent: Of these, those for which the client had no connection free.
         goodput: Successes a second.
         p50_ms: Median latency of the successes, in milliseconds.
@@ -25,12 +26,14 @@ class Row:
         refusal_p50_ms: Median latency of the refusals.
         refusal_p99_ms: 99th percentile.
         others: Requests that were neither.
-        recovery_s: Seconds until half of the capacity was answered well again.
+        recovery_s: Seconds from the end of the load until half of the capacity was answered well
+            again, what was left waiting included.
         memory_mib: The worker's resident memory at its most.
         greeting_p99_ms: The greeting's, meanwhile; where it is not what is overloaded.
     """
 
     times: int
+    due: int
     sent: int
     unsent: int
     goodput: float
@@ -81,6 +84,14 @@ def _share_of_peak(rows: Sequence[Row], row: Row) -> float:
     return row.goodput / max(each.goodput for each in rows)
 
 
+def _sent(_: Sequence[Row], row: Row) -> float:
+    return row.sent / row.due
+
+
+def _saturation(rows: Sequence[Row], row: Row) -> float:
+    return row.sent / rows[0].due
+
+
 def _growth(rows: Sequence[Row], row: Row) -> float:
     return row.memory_mib - rows[0].memory_mib
 
@@ -89,12 +100,14 @@ RECOVERY = Target("recovery, s", lambda _, row: row.recovery_s, 5, "<=")
 GROWTH = Target("worker's memory above that at capacity, MiB", _growth, 16, "<=")
 
 DATABASE_BOUND = (
+    Target("sent, share of what was due", _sent, 0.99, ">="),
     Target("goodput, share of peak", _share_of_peak, 0.9, ">="),
     Target("refusals, p99 ms", lambda _, row: row.refusal_p99_ms, 10, "<="),
     RECOVERY,
     GROWTH,
 )
 CPU_BOUND = (
+    Target("sent, share of the capacity", _saturation, 0.9, ">="),
     Target("served, p99 ms", lambda _, row: row.p99_ms, 1000, "<="),
     RECOVERY,
     GROWTH,
