@@ -71,6 +71,20 @@ async def test_a_job_has_no_statement_timeout(database: Database) -> None:
         assert await connection.fetchval("SHOW lock_timeout") == "2s"
 
 
+async def test_a_job_whose_machine_vanished_holds_its_locks_for_half_a_minute(
+    database: Database,
+) -> None:
+    """PostgreSQL asks whether it is still there; by default it would for two hours."""
+    over_tcp = settings_for(database, address=("127.0.0.1", database.port))
+    async with direct(over_tcp, "test") as connection:
+        idle, interval, count = [
+            int(await connection.fetchval(f"SHOW tcp_keepalives_{what}"))
+            for what in ("idle", "interval", "count")
+        ]
+        assert 0 < idle + interval * count <= 30
+        assert await connection.fetchval("SHOW client_connection_check_interval") == "1s"
+
+
 async def test_a_job_refuses_a_pooler(tmp_path: Path) -> None:
     """Its advisory lock would stay with a session that others use next."""
     settings = dataclasses.replace(nowhere(tmp_path), db_pooler="transaction")
