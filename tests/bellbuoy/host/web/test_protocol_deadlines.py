@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from bellbuoy import timeouts
-from bellbuoy.host.web import server
+from bellbuoy.host.web import protocol, server
 from tests.api.serving import Client, Served, served_app
 from tests.waiting import soon
 
@@ -124,6 +124,18 @@ async def test_a_head_that_comes_in_pieces_but_in_time_is_taken(
             client.writer.write(b"\r\n")
             assert (await client.receive()).status == 200
         assert served.rejected("header") == 0
+
+
+async def test_who_stays_idle_is_closed_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later than load balancers do it, whose 60 s are usual."""
+    assert protocol.KEEP_ALIVE > 60
+    monkeypatch.setattr(protocol, "KEEP_ALIVE", timeouts.HEAD * 2)
+    async with served_app(Desk().app) as served, served.client() as client:
+        await client.ask("/")
+        start = asyncio.get_running_loop().time()
+        assert await client.is_closed()
+        assert asyncio.get_running_loop().time() - start > timeouts.HEAD
+        assert (served.rejected("header"), served.rejected("silent")) == (0, 0)
 
 
 @pytest.mark.parametrize(
