@@ -1,6 +1,9 @@
 """What is no request: the limits of a head, and what a client is told who breaks them."""
 
+from typing import Any
+
 from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
+from aiohttp.http_parser import HttpParser
 
 from bellbuoy import timeouts
 from bellbuoy.host.web.problem import INTERNAL, Problem
@@ -33,3 +36,23 @@ def explain(status: int, error: BaseException | None) -> Problem:
     if isinstance(error, HttpProcessingError):
         return Problem(400, "This is no HTTP request as RFC 9112 has it.")
     return Problem(status, INTERNAL if status >= 500 else "")  # noqa: PLR2004
+
+
+def release(error: BaseException) -> None:
+    """Let go of the data in which aiohttp found an error, and which its traceback keeps.
+
+    The frame that holds them holds the error, too: a ring, which stays until Python looks for some.
+    """
+    error.__traceback__ = None
+
+
+def has_begun(parser: HttpParser[Any] | None) -> bool:
+    """Return whether a parser between two requests holds part of a head; then it is done for.
+
+    Told that no more will come, aiohttp's parser in C returns ``None`` and stays as it is, unless
+    it holds one: it makes a request of it, or says what is wrong with it.
+    """
+    try:
+        return parser is not None and parser.feed_eof() is not None
+    except HttpProcessingError:
+        return True

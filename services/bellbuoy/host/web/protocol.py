@@ -10,15 +10,15 @@ from typing import Any
 
 import structlog
 from aiohttp import web
-from aiohttp.http import HttpProcessingError, HttpVersion11
+from aiohttp.http import HttpVersion11
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from bellbuoy import timeouts
 from bellbuoy.host.connections import Connections
+from bellbuoy.host.web import malformed
 from bellbuoy.host.web.answer import end, sign
 from bellbuoy.host.web.identity import Identities
-from bellbuoy.host.web.malformed import MAX_FIELD, MAX_FIELDS, MAX_LINE, TooSlow, explain
 from bellbuoy.host.web.plain import MOST_COPIED, serialize
 from bellbuoy.host.web.problem import Problem
 from bellbuoy.host.web.telemetry import HttpMetrics
@@ -83,9 +83,9 @@ class HttpProtocol(RequestHandler):
             loop=loop,
             keepalive_timeout=KEEP_ALIVE,
             access_log=None,  # type: ignore[arg-type]  # aiohttp documents None, types Logger
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_FIELD,
-            max_headers=MAX_FIELDS,
+            max_line_size=malformed.MAX_LINE,
+            max_field_size=malformed.MAX_FIELD,
+            max_headers=malformed.MAX_FIELDS,
             lingering_time=timeouts.LINGER,
             auto_decompress=False,  # no decompression, no bomb
         )
@@ -141,10 +141,13 @@ class HttpProtocol(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Take what came, and note when it begins a request without completing its head."""
         super().data_received(data)
-        waiter = self._waiter
-        if waiter is None:
-            if self._messages and type(self._messages[-1][0]) is _ErrInfo:
+        waiter, messages = self._waiter, self._messages
+        if messages and type(error := messages[-1][0]) is _ErrInfo:
+            malformed.release(error.exc)
+            if waiter is None:
                 self._break_body()
+        elif waiter is None:
+            pass
         elif waiter.done():
             self._heard = 0.0
         elif data and not self._heard:
@@ -213,7 +216,7 @@ class HttpProtocol(RequestHandler):
             raise ConnectionError("part of an answer is on its way, no other can follow") from exc
         # aiohttp takes what it did not understand for HTTP/1.0.
         request._version = HttpVersion11  # noqa: SLF001
-        problem = explain(status, exc)
+        problem = malformed.explain(status, exc)
         self.request_id = self._identities.identify(request)
         if problem.status >= 500:  # noqa: PLR2004
             self._metrics.failed("none", exc or RuntimeError())
@@ -230,24 +233,13 @@ class HttpProtocol(RequestHandler):
         answered = self._next_keepalive_close_time - KEEP_ALIVE
         if now - (self._made if is_first else self._heard or answered) < timeouts.HEAD:
             return
-        if self._heard or self._holds_part_of_a_head():
+        if self._heard or malformed.has_begun(self._parser):
             self._metrics.rejected("header")
-            self._messages.append((_ErrInfo(408, TooSlow("too slow"), ""), EMPTY_PAYLOAD))
+            self._messages.append((_ErrInfo(408, malformed.TooSlow("too slow"), ""), EMPTY_PAYLOAD))
             self._waiter.set_result(None)  # type: ignore[union-attr]  # it is idle
         elif is_first:
             self._metrics.rejected("silent")
             self.force_close()
-
-    def _holds_part_of_a_head(self) -> bool:
-        """Return whether the parser does; it is of no further use then.
-
-        Told that no more will come, aiohttp's parser in C returns ``None`` and stays as it is
-        between two requests; of part of a head it makes a request, or says what is wrong with it.
-        """
-        try:
-            return self._parser is not None and self._parser.feed_eof() is not None
-        except HttpProcessingError:
-            return True
 
     def _look_at_body(self, now: float, request: web.BaseRequest) -> None:
         # A body that waits until somebody reads it is not late.

@@ -1,10 +1,12 @@
 """The protocol's edges: what is no request, and clients that do not read."""
 
 import asyncio
+import gc
 import socket
 
 import pytest
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bellbuoy.host.web import protocol
 from bellbuoy.host.web.protocol import HttpProtocol
@@ -128,3 +130,18 @@ def test_an_unknown_limit_is_a_mistake() -> None:
     """Aiohttp's own factory would drop all limits and go on."""
     with pytest.raises(TypeError):
         HttpProtocol(max_lines=1)  # type: ignore[call-arg]  # the mistake
+
+
+def errors() -> list[HttpProcessingError]:
+    """Return the parser's errors that hold on to where they were met."""
+    found = (each for each in gc.get_objects() if isinstance(each, HttpProcessingError))
+    return [each for each in found if each.__traceback__]
+
+
+async def test_the_data_in_which_an_error_was_met_are_not_kept() -> None:
+    """Not in a ring until Python looks for one, nor for as long as the connection lasts."""
+    before = errors()
+    async with served_app(app()) as served, served.client() as client:
+        client.writer.write(GET + b"A: b\r\n" * 300_000)
+        assert (await client.receive()).status == 431
+        assert [each for each in errors() if each not in before] == []
