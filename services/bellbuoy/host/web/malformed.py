@@ -39,9 +39,9 @@ def explain(status: int, error: BaseException | None) -> Problem:
 
 
 def release(error: BaseException) -> None:
-    """Let go of the data in which aiohttp found an error, and which its traceback keeps.
+    """Let go of the data that the traceback of an error of aiohttp's keeps; it is for no log.
 
-    The frame that holds them holds the error, too: a ring, which stays until Python looks for some.
+    A frame, or the request in it, holds the error: a ring, which stays until Python looks for some.
     """
     error.__traceback__ = None
 

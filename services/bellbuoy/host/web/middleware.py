@@ -21,6 +21,7 @@ from bellbuoy.host.web.accesslog import SLOW, AccessLog, Answered
 from bellbuoy.host.web.admission import METHODS, Inadmissible, admit, is_last
 from bellbuoy.host.web.answer import end, say_goodbye
 from bellbuoy.host.web.identity import Identities, told, trace
+from bellbuoy.host.web.malformed import release
 from bellbuoy.host.web.problem import Problem, translate, unknown
 from bellbuoy.host.web.shortcuts import Shortcuts
 from bellbuoy.host.web.telemetry import NO_ROUTE, HttpMetrics, template
@@ -127,6 +128,8 @@ class Middleware:
             return web.Response(status=204, headers={"Allow": METHODS})
         else:
             problem = self._explain(request, cast("Exception", error), request_id)
+            if isinstance(error, web.HTTPException):
+                release(error)
         if request.writer.output_size > 0:
             self._metrics.aborted.inc()
             raise ConnectionError("part of an answer is on its way, no other can follow")

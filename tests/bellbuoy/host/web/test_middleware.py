@@ -1,6 +1,7 @@
 """What surrounds every request."""
 
 import asyncio
+import gc
 import io
 
 import pytest
@@ -185,6 +186,20 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
             b"POST /users?do=large HTTP/1.1\r\nHost: t\r\nContent-Length: 11\r\n\r\n12345678901"
         )
     assert (reply.status, reply.headers["content-type"]) == (413, "application/problem+json")
+
+
+async def test_a_request_that_no_route_takes_is_not_kept() -> None:
+    """Its match holds the error, whose traceback holds the request and its body."""
+
+    def kept() -> list[web.HTTPException]:
+        found = (each for each in gc.get_objects() if isinstance(each, web.HTTPNotFound))
+        return [each for each in found if each.__traceback__]
+
+    before = kept()
+    async with served_app(app()) as served:
+        reply = await served.ask("/none/of/them", "POST", body=bytes(10))
+        assert reply.status == 404
+        assert [each for each in kept() if each not in before] == []
 
 
 async def test_an_expectation_that_nobody_knows_is_a_problem_too() -> None:
