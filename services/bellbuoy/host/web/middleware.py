@@ -115,7 +115,10 @@ class Middleware:
             verdict = self._traffic.verdict(task)
             if verdict is None:
                 self._metrics.aborted.inc()
-                raise error
+                try:
+                    raise error
+                finally:
+                    del error  # this frame will be in its traceback: a ring, with all of the body
             # A write goes on without its request, so nobody can say that nothing was done.
             is_unknown = verdict is LATE and request.method not in _SAFE
             problem = unknown() if is_unknown else verdict

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import io
+from collections.abc import Iterator
 
 import pytest
 import structlog.testing
@@ -19,6 +20,7 @@ from bellbuoy.metrics import Layout
 from bellbuoy.monitor import AsyncMonitor
 from tests.api.serving import served_app
 from tests.bellbuoy.test_logs import events, restored
+from tests.waiting import soon
 
 __all__ = ["restored"]
 
@@ -188,18 +190,40 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
     assert (reply.status, reply.headers["content-type"]) == (413, "application/problem+json")
 
 
+def kept(kind: type[BaseException]) -> list[BaseException]:
+    """Return the errors of a kind that hold on to where they were met."""
+    found = (each for each in gc.get_objects() if isinstance(each, kind))
+    return [each for each in found if each.__traceback__]
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Let nobody look for rings."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
 async def test_a_request_that_no_route_takes_is_not_kept() -> None:
     """Its match holds the error, whose traceback holds the request and its body."""
-
-    def kept() -> list[web.HTTPException]:
-        found = (each for each in gc.get_objects() if isinstance(each, web.HTTPNotFound))
-        return [each for each in found if each.__traceback__]
-
-    before = kept()
+    before = kept(web.HTTPNotFound)
     async with served_app(app()) as served:
         reply = await served.ask("/none/of/them", "POST", body=bytes(10))
         assert reply.status == 404
-        assert [each for each in kept() if each not in before] == []
+        assert [each for each in kept(web.HTTPNotFound) if each not in before] == []
+
+
+@pytest.mark.usefixtures("no_collection")
+async def test_a_request_whose_client_has_left_is_not_kept() -> None:
+    """Its cancellation holds all frames from the connection to the body."""
+    before = kept(asyncio.CancelledError)
+    async with served_app(app()) as served:
+        async with served.client() as client:
+            client.send("/?do=wait")
+            await soon(lambda: served.server._traffic.in_flight)
+        await soon(lambda: served.metrics.aborted.value == 1)
+        await soon(lambda: all(each in before for each in kept(asyncio.CancelledError)))
 
 
 async def test_an_expectation_that_nobody_knows_is_a_problem_too() -> None:
