@@ -146,9 +146,7 @@ class HttpProtocol(RequestHandler):
             malformed.release(error.exc)
             if waiter is None:
                 self._break_body()
-        elif waiter is None:
-            pass
-        elif waiter.done():
+        elif waiter is None or waiter.done():
             self._heard = 0.0
         elif data and not self._heard:
             self._heard = self._loop.time()
