@@ -237,7 +237,7 @@ class EchoServer(Server):
 
     def _is_idle(self, connection: EchoConnection, since: float) -> bool:
         quiet = not connection.unsent and connection.quiet_since <= since
-        return quiet and connection not in self._finishing
+        return quiet and connection.reason == "client"  # otherwise its end is on its way
 
     def _expire_old(self, now: float) -> None:
         stalled = now - self._settings.echo_write_timeout_seconds

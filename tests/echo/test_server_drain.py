@@ -5,7 +5,7 @@ import asyncio
 from bellbuoy import timeouts
 from echo.families import CLOSED
 from tests.bellbuoy.host.listening import client
-from tests.echo.serving import Bench, bench, served
+from tests.echo.serving import SETTINGS, Bench, bench, served
 from tests.waiting import soon
 
 __all__ = ["bench"]
@@ -58,6 +58,17 @@ async def test_a_drain_closes_who_says_no_fin(bench: Bench) -> None:
     assert not draining.done()
     connection.connection_lost(None)
     await asyncio.wait_for(draining, 10)
+    assert bench.count(CLOSED, reason="drain") == 1
+
+
+async def test_who_is_finished_is_not_idle(bench: Bench) -> None:
+    """It has the drain's time to read what the kernel holds; to close would reset it."""
+    connection, transport = bench.connect()
+    connection.finish("drain")
+    bench.now += SETTINGS.echo_idle_timeout_seconds
+    bench.server.expire()
+    assert transport.asked == ["resume_reading", "write_eof"]
+    connection.connection_lost(None)
     assert bench.count(CLOSED, reason="drain") == 1
 
 
