@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 
 import pytest
 
@@ -27,7 +28,9 @@ class Bench:
         """Hold no connection yet."""
         self.instruments = Instruments(Layout(FAMILIES))
         self.monitor = AsyncMonitor()
-        self.server = EchoServer(settings, Worker(self.instruments, self.monitor))
+        worker = Worker(self.instruments, self.monitor)
+        # Chance is always the same: a test must repeat itself.
+        self.server = EchoServer(settings, worker, random=Random(7))  # noqa: S311
         self.now = 1000.0
         self.server._loop = self  # type: ignore[assignment]  # all it asks is the time
 
