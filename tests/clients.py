@@ -5,6 +5,8 @@ import random
 import resource
 import socket
 import ssl
+import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -68,20 +70,36 @@ def is_served(connection: socket.socket) -> bool:
         return False
 
 
+def usual_wait(connection: socket.socket) -> float:
+    """Return the median of the seconds that one byte takes to come back.
+
+    The slowest of a hundred is decided by whatever else a machine does.
+    """
+    waits = []
+    for _ in range(200):
+        began = time.monotonic()
+        assert is_echoed(connection, b".")
+        waits.append(time.monotonic() - began)
+    return statistics.median(waits)
+
+
 def open_wide(connection: socket.socket) -> None:
     """Let the kernel buffer as much as it likes: a small window would take its time."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
 
 
 def fill(connection: socket.socket, is_full: Callable[[], bool]) -> int:
-    """Send until nothing more can be sent and ``is_full``; return how many bytes were sent."""
+    """Send until nothing more can be sent and ``is_full``; return how many bytes were sent.
+
+    TLS may hold a part of the next piece: who goes on must go on with that.
+    """
     connection.settimeout(0)
     sent = 0
 
     def stuck() -> bool:
         nonlocal sent
         before = sent
-        with suppress(BlockingIOError):
+        with suppress(BlockingIOError, ssl.SSLWantWriteError):
             while True:
                 sent += connection.send(pattern(sent, 65536))
         return sent == before and is_full()
