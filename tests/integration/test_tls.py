@@ -25,9 +25,9 @@ ACCEPTED = "bellbuoy_connections_accepted_total"
 CLOSED = "echo_connections_closed_total"
 
 
-def secure(program: Program, context: ssl.SSLContext) -> ssl.SSLSocket:
-    """Return a connection after its handshake."""
-    return context.wrap_socket(connect(program.address), server_hostname=NAME)
+def secure(program: Program, context: ssl.SSLContext, *, small: bool = False) -> ssl.SSLSocket:
+    """Return a connection after its handshake; with ``small``, little waits unread."""
+    return context.wrap_socket(connect(program.address, small=small), server_hostname=NAME)
 
 
 def is_let_in(program: Program, context: ssl.SSLContext) -> bool:
@@ -89,6 +89,25 @@ def _rest(client: socket.socket) -> bytes:
         return read_exactly(client, 1000)
     except ConnectionError:
         return b""
+
+
+def test_a_handshake_that_stalls_is_refused(loop: str, authority: Authority) -> None:
+    """Within some ten seconds, whether it has begun or not; others are served meanwhile."""
+    hello = ssl.MemoryBIO()
+    half = authority.anonymous().wrap_bio(ssl.MemoryBIO(), hello, server_hostname=NAME)
+    with pytest.raises(ssl.SSLWantReadError):
+        half.do_handshake()
+    with running("echo", {"BUOY_LOOP": loop, **authority.environ()}) as program:
+        program.await_workers(1)
+        began = time.monotonic()
+        with connect(program.address) as silent, connect(program.address) as stalled:
+            stalled.sendall(hello.read()[:100])
+            assert is_let_in(program, authority.anonymous())
+            for client in (silent, stalled):
+                assert _rest(client) == b""
+            assert 5 <= time.monotonic() - began < 20
+        eventually(lambda: program.metrics().value(REJECTED, reason="tls") == 2)
+        assert program.stop() == 0
 
 
 def test_certificates_are_replaced_without_a_restart(loop: str, authority: Authority) -> None:
