@@ -2,15 +2,18 @@
 
 import errno
 import socket
+import ssl
 import time
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from tests.certificates import Authority, authority
-from tests.clients import fill, is_echoed, open_wide, pattern, read_exactly
+from tests.clients import fill, is_echoed, open_wide, pattern, read_exactly, reset
+from tests.integration.test_echo import most_memory
 from tests.integration.test_echo_readers import ACTIVE, CLOSED, has_paused, held
 from tests.integration.test_tls import secure
-from tests.program import loop, running
+from tests.program import UNMEASURED, loop, running
 from tests.waiting import eventually
 
 __all__ = ["authority", "loop"]
@@ -19,6 +22,16 @@ pytestmark = pytest.mark.slow
 
 ONE_READ = 256 * 1024
 """Bytes that go over the mark at most, on either loop."""
+
+BENEATH = 1536 * 1024
+"""Bytes that the loops' layer of TLS holds: 64 KiB and one read on their way out, 256 KiB and one
+read that came in, 256 KiB to read into, its own state, and room that its buffers once needed."""
+
+IDLE = {"uvloop": 64 * 1024, "asyncio": (64 + 256) * 1024}
+"""Bytes of an idle connection: asyncio writes to all of what it reads into, from the start."""
+
+ALLOCATOR = 8 * 1024 * 1024
+"""Bytes that a worker takes once, whoever comes."""
 
 
 def test_a_client_that_does_not_read_is_not_read_from(loop: str, authority: Authority) -> None:
@@ -65,4 +78,42 @@ def test_a_client_that_never_reads_is_cut(loop: str, authority: Authority) -> No
         metrics = program.metrics()
         assert metrics.value("echo_sent_bytes_total") < metrics.value("echo_received_bytes_total")
         assert metrics.value(ACTIVE) == 0
+        assert program.stop() == 0
+
+
+def test_clients_cost_a_bounded_amount_each(loop: str, authority: Authority) -> None:
+    """A hundred, while they are idle; then as they never read, with what no bound counts."""
+    count, high_water = 100, 256 * 1024
+    environ = {
+        "BUOY_LOOP": loop,
+        "BUOY_ECHO_WRITE_BUFFER_BYTES": str(high_water),
+        "BUOY_ECHO_WRITE_TIMEOUT_SECONDS": "300",
+        **authority.environ(),
+        **UNMEASURED,
+    }
+    context = authority.anonymous()
+    with running("echo", environ) as program, ExitStack() as stack:
+        (worker,) = program.await_workers(1)
+        before = most_memory(worker)
+        slow = [stack.enter_context(secure(program, context, small=True)) for _ in range(count)]
+        assert all(is_echoed(client) for client in slow)
+        assert most_memory(worker) - before <= count * IDLE[loop] + ALLOCATOR
+        sent = dict.fromkeys(slow, 0)
+        for client in slow:
+            client.settimeout(0)
+
+        def all_stuck() -> bool:
+            was = sum(sent.values())
+            for client in slow:
+                with suppress(BlockingIOError, ssl.SSLWantWriteError):
+                    sent[client] += client.send(pattern(sent[client], 65536))
+            is_all = program.metrics().value("echo_write_paused_total") >= count
+            return is_all and was == sum(sent.values())
+
+        eventually(all_stuck)
+        most = high_water + ONE_READ + BENEATH
+        assert most_memory(worker) - before <= count * most + ALLOCATOR
+        for client in slow:
+            reset(client)
+        eventually(lambda: program.metrics().value(ACTIVE) == 0)
         assert program.stop() == 0
