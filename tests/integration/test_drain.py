@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from contextlib import suppress
 
 import pytest
@@ -166,6 +167,24 @@ def test_who_is_finished_may_read_for_longer_than_a_while(loop: str, reason: str
         assert program.wait() == 0
     assert final.value("echo_received_bytes_total") == received
     assert final.value("echo_sent_bytes_total") == received
+
+
+def test_who_does_not_read_is_cut_at_the_deadline(loop: str) -> None:
+    """And counted; the service does not wait for ever for anybody."""
+    environ = {"BUOY_LOOP": loop, "BUOY_DRAIN_TIMEOUT_SECONDS": "2"}
+    with running("echo", environ) as program:
+        program.await_workers(1)
+        with connect(program.address, small=True) as stalled:
+            fill(stalled, lambda: program.metrics().value("echo_write_paused_total") > 0)
+            witness = Witness(program)
+            began = time.monotonic()
+            program.send(signal.SIGTERM)
+            final = witness.final_metrics(1)
+            assert program.wait() == 0
+            assert 2 <= time.monotonic() - began < 20
+    assert final.value("echo_connections_closed_total", reason="abort") == 1
+    assert final.value("echo_sent_bytes_total") < final.value("echo_received_bytes_total")
+    assert program.logged("drain cut short")
 
 
 async def test_clients_that_reset_do_not_spoil_the_drain(loop: str) -> None:

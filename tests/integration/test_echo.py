@@ -1,5 +1,6 @@
 """The echo service: every byte back as it came, whatever the client does."""
 
+import itertools
 import os
 import socket
 import threading
@@ -55,18 +56,24 @@ def test_bytes_come_back_as_they_were_sent(loop: str) -> None:
         assert program.stop() == 0
 
 
-def test_bytes_come_back_one_by_one(loop: str) -> None:
-    """Each written by itself, without waiting for the one before."""
-    data = pattern(0, 20_000)
+@pytest.mark.parametrize("most", [1, 3])
+def test_bytes_come_back_in_slices(loop: str, most: int) -> None:
+    """Each written by itself, without waiting for the one before; characters are split anyhow."""
+    text = AWKWARD["split characters"] * 1000
+    sizes = itertools.cycle(range(1, most + 1))
     with running("echo", {"BUOY_LOOP": loop}) as program:
         with connect(program.address) as client:
+            assert is_echoed(client), "it is read from, and not first in the end"
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for byte in data:
-                client.send(bytes([byte]))
+            said = 0
+            while piece := text[said : said + next(sizes)]:
+                said += client.send(piece)
             client.shutdown(socket.SHUT_WR)
-            assert read_exactly(client, len(data) + 1) == data
+            assert read_exactly(client, len(text) + 1) == text
         eventually(lambda: program.metrics().value(CLOSED, reason="client") == 1)
-        assert program.metrics().value("echo_received_bytes_total") == len(data)
+        metrics = program.metrics()
+        assert metrics.value("echo_received_bytes_total") == len(text) + len(b"ping")
+        assert metrics.value("echo_messages_total") > 10, "it was cut to pieces"
         assert program.stop() == 0
 
 
