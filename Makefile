@@ -69,7 +69,7 @@ bench-monitor: $(VENV)/dev.txt ## Measure what counting a call costs, beside its
 	@PYTHONPATH=services $(PY) -m bench.monitor $(ARGS)
 
 .PHONY: bench-echo
-bench-echo: $(VENV)/dev.txt ## Measure the echo service beside its peers; takes about six minutes
+bench-echo: $(VENV)/dev.txt ## Measure the echo service beside its peers; takes about nine minutes
 	@PYTHONPATH=services $(PY) -m bench.echo $(ARGS)
 
 .PHONY: bench-api

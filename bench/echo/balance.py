@@ -8,27 +8,29 @@ from pathlib import Path
 
 from bench.echo.contestants import Contestant, Running, bellbuoy, compile_c, running
 from bench.echo.cost import tree
-from bench.echo.throughput import WORKLOADS, median, sample
+from bench.echo.rounds import Figures, Rounds, gather
+from bench.echo.throughput import WORKLOADS, sample
 
 ARRIVALS = 1000
 PACE = 0.002
 """Seconds between two arrivals."""
 
 
-def measure(build: Path, seconds: float) -> dict[str, float]:
+def measure(build: Path, rounds: int, seconds: float) -> Rounds:
     """Return the figures of one worker beside two."""
     load = compile_c("load", build)
     with running(_ours(1), 0) as one, running(_ours(2), 0) as two:
-        rounds = [
-            [sample(load, each, WORKLOADS[0], seconds) for each in (one, two)] for _ in range(5)
-        ]
-        single, double = (median(list(each), "cpu_us") for each in zip(*rounds, strict=True))
-        share = busier_share(two)
+        return gather([_round(load, one, two, seconds) for _ in range(rounds)])
+
+
+def _round(load: str, one: Running, two: Running, seconds: float) -> Figures:
+    single, double = (sample(load, each, WORKLOADS[0], seconds).cpu_us for each in (one, two))
+    time.sleep(1)  # until those that were measured are gone
     return {
         "CPU a message, one worker, us": single,
         "CPU a message, two workers, us": double,
         "CPU a message, two workers over one": double / single,
-        "share of the busier worker": share,
+        "share of the busier worker": busier_share(two),
     }
 
 

@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.echo.contestants import HERE, Contestant, Running, bellbuoy, compile_c, running
 from bench.echo.cost import cpu_seconds, proportional_memory
+from bench.echo.rounds import Figures, Judgement, Rounds, alternate
 from bench.echo.throughput import Workload, sample
 
 IDLE = 9000
@@ -21,6 +23,14 @@ CROWD = 15_000
 BURST = 5000
 WATCHED_SECONDS = 5.0
 PING = Workload(1, 1, 1)
+
+WORST: dict[str, Judgement] = {
+    "burst: lost": max,
+    "burst: listen overflows": max,
+    "crowd: served": min,
+    "crowd: lost": max,
+}
+"""Promises to everybody: no round may break them."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +85,17 @@ def crowd(program: str, server: Running, connections: int, at_once: int) -> Iter
     assert process.returncode == 0
 
 
-def measure(build: Path) -> dict[str, dict[str, float]]:
-    """Measure our service and a bare protocol; return figures by contestant."""
+def measure(build: Path, rounds: int) -> dict[str, Rounds]:
+    """Measure our service and a bare protocol in turns, started anew for each round."""
     program, load = compile_c("crowd", build), compile_c("load", build)
     bare = Contestant("bare uvloop protocol", (sys.executable, str(HERE / "protocol.py")), {})
     ours = Contestant("bellbuoy", (sys.executable, "-m", "echo"), bellbuoy())
-    return {each.name: _measure(program, load, each) for each in (ours, bare)}
+    turns = {each.name: partial(_measure, program, load, each) for each in (ours, bare)}
+    return alternate(turns, rounds)
 
 
-def _measure(program: str, load: str, contestant: Contestant) -> dict[str, float]:
-    figures: dict[str, float] = {}
+def _measure(program: str, load: str, contestant: Contestant) -> Figures:
+    figures: Figures = {}
     with running(contestant, 0) as server:
         # Warm: pages that every forked process copies sooner or later are no connection's.
         with crowd(program, server, 1000, 500):

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from bench.echo.contestants import Contestant, Running, bellbuoy, compile_c, running
 from bench.echo.cost import proportional_memory
-from bench.echo.throughput import SERVER_CORE, WORKLOADS, median, sample
+from bench.echo.rounds import Figures, Rounds, gather
+from bench.echo.throughput import SERVER_CORE, WORKLOADS, sample
 
 STALLED = 1000
 DRIPPING = 5000
@@ -29,31 +30,37 @@ BUDGET = {"BUOY_ECHO_WRITE_BUDGET_BYTES": str(STALLED * 512 * 1024)}
 PIECE = bytes(65_536)
 
 
-def measure(build: Path) -> dict[str, float]:
-    """Return the figures."""
+def measure(build: Path, rounds: int) -> Rounds:
+    """Return the figures; those of time from :data:`TURNS` turns."""
     load = compile_c("load", build)
+    memory = gather([_memory(load) for _ in range(rounds)])
     with running(_ours(), SERVER_CORE) as crowded, running(_ours(), SERVER_CORE) as quiet:
-        sample(load, crowded, WORKLOADS[0], TURN_SECONDS)
-        before = proportional_memory(crowded.pid)
         with stalled(crowded, STALLED):
-            grown = proportional_memory(crowded.pid) - before
-            beside_stalled = _ratio(load, crowded, quiet)
+            beside_stalled = _ratios(load, crowded, quiet)
         with dripping(crowded, DRIPPING):
-            beside_dripping = _ratio(load, crowded, quiet)
+            beside_dripping = _ratios(load, crowded, quiet)
     return {
-        "KiB per client that never reads": grown / STALLED / 1024,
+        **memory,
         "p99 beside 1,000 that never read, x without": beside_stalled,
         "p99 beside 5,000 that drip, x without": beside_dripping,
     }
 
 
-def _ratio(load: str, crowded: Running, quiet: Running) -> float:
+def _memory(load: str) -> Figures:
+    with running(_ours(), SERVER_CORE) as server:
+        sample(load, server, WORKLOADS[0], TURN_SECONDS)
+        before = proportional_memory(server.pid)
+        with stalled(server, STALLED):
+            grown = proportional_memory(server.pid) - before
+    return {"KiB per client that never reads": grown / STALLED / 1024}
+
+
+def _ratios(load: str, crowded: Running, quiet: Running) -> list[float]:
     turns = [
-        [sample(load, each, WORKLOADS[0], TURN_SECONDS) for each in (crowded, quiet)]
+        [sample(load, each, WORKLOADS[0], TURN_SECONDS).p99_us for each in (crowded, quiet)]
         for _ in range(TURNS)
     ]
-    ours, theirs = zip(*turns, strict=True)
-    return median(list(ours), "p99_us") / median(list(theirs), "p99_us")
+    return [round(ours / theirs, 3) for ours, theirs in turns]
 
 
 def _ours() -> Contestant:
