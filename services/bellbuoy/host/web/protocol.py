@@ -141,9 +141,8 @@ class HttpProtocol(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Take what came, and note when it begins a request without completing its head."""
         super().data_received(data)
-        waiter, messages = self._waiter, self._messages
-        if messages and type(error := messages[-1][0]) is _ErrInfo:
-            malformed.release(error.exc)
+        waiter = self._waiter
+        if self._release_error():
             if waiter is None:
                 self._break_body()
         elif waiter is None or waiter.done():
@@ -182,7 +181,9 @@ class HttpProtocol(RequestHandler):
         data = None if self._upgraded else serialize(request, resp, self.request_id)
         if data is None:
             sign(resp, self.request_id)
-            return await super().finish_response(request, resp, start_time)
+            finished = await super().finish_response(request, resp, start_time)
+            self._release_error()  # what came behind an upgrade is parsed only now
+            return finished
         request._finish()  # noqa: SLF001 - as aiohttp's own does
         transport = self.transport
         if transport is None or transport.is_closing():
@@ -226,18 +227,27 @@ class HttpProtocol(RequestHandler):
         end(request, response)
         return response
 
+    def _release_error(self) -> bool:
+        """Return whether what came last is malformed; its error keeps no data then."""
+        if not self._messages or type(error := self._messages[-1][0]) is not _ErrInfo:
+            return False
+        malformed.release(error.exc)
+        return True
+
     def _look_at_head(self, now: float) -> None:
         is_first = self._request_count == 0
-        answered = self._next_keepalive_close_time - KEEP_ALIVE
+        answered = self._next_keepalive_close_time - self.keepalive_timeout
         if now - (self._made if is_first else self._heard or answered) < timeouts.HEAD:
             return
-        if self._heard or malformed.has_begun(self._parser):
+        if malformed.has_begun(self._parser):
             self._metrics.rejected("header")
             self._messages.append((_ErrInfo(408, malformed.TooSlow("too slow"), ""), EMPTY_PAYLOAD))
             self._waiter.set_result(None)  # type: ignore[union-attr]  # it is idle
         elif is_first:
             self._metrics.rejected("silent")
             self.force_close()
+        else:
+            self._heard = 0.0  # empty lines, which may come before a request
 
     def _look_at_body(self, now: float, request: web.BaseRequest) -> None:
         # A body that waits until somebody reads it is not late.

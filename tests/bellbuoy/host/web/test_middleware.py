@@ -1,9 +1,7 @@
 """What surrounds every request."""
 
 import asyncio
-import gc
 import io
-from collections.abc import Iterator
 
 import pytest
 import structlog.testing
@@ -20,9 +18,10 @@ from bellbuoy.metrics import Layout
 from bellbuoy.monitor import AsyncMonitor
 from tests.api.serving import served_app
 from tests.bellbuoy.test_logs import events, restored
+from tests.rings import kept, no_collection
 from tests.waiting import soon
 
-__all__ = ["restored"]
+__all__ = ["no_collection", "restored"]
 
 
 async def respond(request: web.Request) -> web.Response:
@@ -188,20 +187,6 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
             b"POST /users?do=large HTTP/1.1\r\nHost: t\r\nContent-Length: 11\r\n\r\n12345678901"
         )
     assert (reply.status, reply.headers["content-type"]) == (413, "application/problem+json")
-
-
-def kept(kind: type[BaseException]) -> list[BaseException]:
-    """Return the errors of a kind that hold on to where they were met."""
-    found = (each for each in gc.get_objects() if isinstance(each, kind))
-    return [each for each in found if each.__traceback__]
-
-
-@pytest.fixture
-def no_collection() -> Iterator[None]:
-    """Let nobody look for rings."""
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collection")

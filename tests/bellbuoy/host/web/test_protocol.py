@@ -1,16 +1,20 @@
 """The protocol's edges: what is no request, and clients that do not read."""
 
 import asyncio
-import gc
 import socket
 
 import pytest
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from bellbuoy import timeouts
 from bellbuoy.host.web import protocol
 from bellbuoy.host.web.protocol import HttpProtocol
 from tests.api.serving import Served, served_app
+from tests.rings import kept, no_collection
+from tests.waiting import soon
+
+__all__ = ["no_collection"]
 
 GET = b"GET / HTTP/1.1\r\nHost: t\r\n"
 
@@ -75,7 +79,7 @@ async def test_what_is_no_request_is_a_problem_and_the_end(data: bytes, status: 
     assert (reply.status, reply.headers["content-type"]) == (status, "application/problem+json")
     assert reply.headers["connection"] == "close"
     assert reply.headers["x-request-id"] == reply.content["request_id"] != ""
-    assert (reply.content["status"], b"aaaa" in reply.body) == (status, False)
+    assert (reply.content["status"], b"a" * 50 in reply.body) == (status, False)
 
 
 async def test_every_client_is_answered_after_a_bad_one() -> None:
@@ -132,16 +136,37 @@ def test_an_unknown_limit_is_a_mistake() -> None:
         HttpProtocol(max_lines=1)  # type: ignore[call-arg]  # the mistake
 
 
-def errors() -> list[HttpProcessingError]:
-    """Return the parser's errors that hold on to where they were met."""
-    found = (each for each in gc.get_objects() if isinstance(each, HttpProcessingError))
-    return [each for each in found if each.__traceback__]
-
-
-async def test_the_data_in_which_an_error_was_met_are_not_kept() -> None:
-    """Not in a ring until Python looks for one, nor for as long as the connection lasts."""
-    before = errors()
+async def test_empty_lines_begin_no_request() -> None:
+    """They may come before one (RFC 9112, section 2.2); its time begins with its first byte."""
     async with served_app(app()) as served, served.client() as client:
-        client.writer.write(GET + b"A: b\r\n" * 300_000)
-        assert (await client.receive()).status == 431
-        assert [each for each in errors() if each not in before] == []
+        assert (await client.ask("/")).status == 200
+        (connection,) = served.server.connections
+        client.writer.write(b"\r\n")
+        await soon(lambda: connection._heard)
+        connection.look(connection._heard + timeouts.HEAD)
+        assert not connection._heard
+        assert (await client.ask("/")).status == 200
+        assert served.rejected("header") == 0
+
+
+@pytest.mark.usefixtures("no_collection")
+@pytest.mark.parametrize(
+    "data, statuses",
+    [
+        pytest.param(GET + b"A: b\r\n" * 300_000, [431], id="head"),
+        pytest.param(
+            GET + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n" + b"nonsense" * 10_000,
+            [200],
+            id="behind-an-upgrade",
+        ),
+    ],
+)
+async def test_the_data_in_which_an_error_was_met_are_not_kept(
+    data: bytes, statuses: list[int]
+) -> None:
+    """Not in a ring until Python looks for one, nor for as long as the connection lasts."""
+    before = kept(HttpProcessingError)
+    async with served_app(app()) as served, served.client() as client:
+        client.writer.write(data)
+        assert [(await client.receive()).status for _ in statuses] == statuses
+        assert [each for each in kept(HttpProcessingError) if each not in before] == []
