@@ -56,7 +56,7 @@ def test_a_postgresql_that_falls_silent_shows_before_anybody_gives_up(
         began = time.monotonic()
         postgres.hang()
         try:
-            says(page, "#incident-rows", "Statements wait: PostgreSQL has answered none")
+            says(page, "#incident-rows", "Statements wait: none has ended")
             record_property("seconds_until_a_silence_shows", time.monotonic() - began)
             says(page, "#what", "PostgreSQL does not answer")
         finally:

@@ -1,7 +1,7 @@
-"""The silence: statements are under way, and PostgreSQL answers none of them.
+"""The silence: statements and transactions are under way, and none of them ends.
 
 Law of this file: it is computed from the last second alone. That an outage is one is known only
-after a statement's time, five seconds; that nothing comes is seen at once.
+after a statement's time, five seconds; that nothing ends is seen at once.
 """
 
 from bellbuoy import timeouts
@@ -15,7 +15,7 @@ STILL = 0.5
 
 
 def silence(last: Interval) -> list[Finding]:
-    """Return that nothing was answered though connections were in use all the time.
+    """Return that nothing ended, well or not, though connections were in use all the time.
 
     Args:
         last: From one snapshot to the next.
@@ -29,7 +29,7 @@ def silence(last: Interval) -> list[Finding]:
         Finding(
             "silence",
             "bad" if _used(last) >= last.value("db_pool_connections_max") else "warn",
-            "Statements wait: PostgreSQL has answered none for a second",
+            "Statements wait: none has ended for a second",
             f"{_in_use(int(_used(last)))}. Requests that need the database wait, too; "
             f"after {timeouts.COMMAND:.0f} s they answer 503.",
             "Is PostgreSQL stopped, out of memory or cut off? If not, pg_stat_activity tells what "

@@ -1,4 +1,4 @@
-"""The silence: statements that wait while PostgreSQL answers none."""
+"""The silence: statements that wait while none ends."""
 
 import time
 
@@ -32,11 +32,11 @@ def second(stage: Stage) -> Interval:
     return Interval(before, stage.interval().after, 1.0, time.time())
 
 
-def test_statements_that_wait_while_none_is_answered_show(stage: Stage) -> None:
+def test_statements_that_wait_while_none_ends_show(stage: Stage) -> None:
     """With what is to be expected of them, and since the begin of that second."""
     (found,) = silence(second(stage))
     assert found.level == "warn"
-    assert found.what == "Statements wait: PostgreSQL has answered none for a second"
+    assert found.what == "Statements wait: none has ended for a second"
     assert found.meaning.startswith("2 connections are in use.")
     assert "after 5 s they answer 503" in found.meaning
     assert found.age == 1.0
@@ -49,7 +49,7 @@ def test_when_every_connection_waits_nobody_is_served(stage: Stage) -> None:
     assert [found.level for found in silence(second(stage))] == ["bad"]
 
 
-def test_one_answer_is_enough(stage: Stage) -> None:
+def test_one_end_is_enough(stage: Stage) -> None:
     """Of whichever worker."""
     before = take(stage.board)
     stage.counts[1].histogram(DURATION, operation="users.get").observe(0.5)
@@ -57,7 +57,7 @@ def test_one_answer_is_enough(stage: Stage) -> None:
 
 
 def test_a_statement_that_has_just_begun_waits_for_nothing(stage: Stage) -> None:
-    """Nor one that has ended, as unanswered as it may be."""
+    """Nor does one that has ended."""
     stage.counts[0].gauge(CONNECTIONS, state="used").set(0)
     stage.interval()
     assert silence(second(stage)) == []
