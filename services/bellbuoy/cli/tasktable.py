@@ -79,12 +79,15 @@ def _names(now: TaskView, before: TaskView | None, seconds: float) -> Table:
 
 def _by_worker(now: TaskView, before: TaskView | None, seconds: float) -> Table:
     table = _table("task", "worker", *_NUMBERS, title="by worker")
+    # One that was not there has counts all the same, of those that had its place.
+    there = {each.worker for each in before.workers} if before else set()
     for name, task in sorted(now.tasks.items()):
-        then, title = before.tasks.get(name) if before else None, Text(clean(name))
+        then = before.tasks.get(name) if before else None
+        title = Text(clean(name))
         for worker, here in sorted(task.workers.items()):
-            # One that was not there has counts all the same, of those that had its place.
             old = then.workers.get(worker) if then else None
-            table.add_row(title, str(worker), *_figures(here, old, seconds if old else 0.0))
+            figures = _figures(here, old, seconds if worker in there else 0.0)
+            table.add_row(title, str(worker), *figures)
             title = Text()
     return table
 

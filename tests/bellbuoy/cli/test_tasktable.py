@@ -73,8 +73,8 @@ def crew(count: int, task: TaskName = POLL, name: str = "poll", **part: int) -> 
         )
         for number in range(count)
     }
-    crew = [dataclasses.replace(WORKER, worker=number) for number in workers]
-    return TaskView({name: dataclasses.replace(task, workers=workers)}, [], crew)
+    members = [dataclasses.replace(WORKER, worker=number) for number in workers]
+    return TaskView({name: dataclasses.replace(task, workers=workers)}, [], members)
 
 
 def by_worker(text: str) -> list[list[str]]:
@@ -100,6 +100,13 @@ def test_their_rates_and_percentiles_are_of_the_time_between() -> None:
         ["0", "2.0", "0", "-", "-"],
         ["1", "-", "0", "25.2ms", "33.4ms"],
     ]
+
+
+def test_what_a_worker_has_begun_since_has_a_rate() -> None:
+    """It was there before, and had begun none of it."""
+    before, now = crew(2, started=10, ended=1), crew(2, started=20, ended=1)
+    del before.tasks["poll"].workers[1]
+    assert by_worker(drawn(now, before, seconds=5.0))[1] == ["1", "8.0", "0", "25.2ms", "33.4ms"]
 
 
 def test_one_worker_has_no_table_of_its_own() -> None:
