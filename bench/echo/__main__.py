@@ -4,7 +4,8 @@ make bench-echo
 
 Prints the tables with the targets beside the figures, writes bench/results/echo.json and
 bench/results/echo.svg. Every figure is the median of five rounds, in which contestants take turns
-where there are several; of what nobody may lose it is the worst. Needs a C compiler and two cores;
+where there are several, or of seven turns beside a quiet service; of what nobody may lose it is the
+worst. Needs a C compiler and two cores;
 takes about nine minutes: four for speed, three for many connections, two for bad neighbours and a
 second worker. The JSON file has all rounds, and how long each part took.
 """

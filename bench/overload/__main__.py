@@ -102,7 +102,7 @@ async def level(
         goodput=round(tally.in_time / seconds, 1),
         p50_ms=tally.milliseconds(200, 0.5),
         p99_ms=tally.milliseconds(200, 0.99),
-        refused=round(tally.count(503) / seconds, 1),
+        refused=round(tally.count(503) / tally.lasted, 1),
         refusal_p50_ms=tally.milliseconds(503, 0.5),
         refusal_p99_ms=tally.milliseconds(503, 0.99),
         others=tally.others(),

@@ -1,5 +1,7 @@
 """Growth is told from warming up."""
 
+import pytest
+
 from bench.api.memory import CONTAINER, GROWTH, Moment, judge, summary
 
 KINDS = 3
@@ -30,10 +32,16 @@ def test_one_moment_decides_nothing() -> None:
 
 
 def test_a_leak_is_no_arena() -> None:
-    """It goes on through the second half."""
-    found = summary(moments(*(60.0 + number for number in range(20))), KINDS)
+    """Not even one of a megabyte in three minutes: it goes on through the second half."""
+    found = summary(moments(*(60.0 + number / 18 for number in range(60))), KINDS)
     assert found[GROWTH] > 1.0
     assert [each["met"] for each in judge(found)] == [False, True]
+
+
+def test_a_run_that_is_too_short_says_nothing() -> None:
+    """Its first and last turns would be the same."""
+    with pytest.raises(AssertionError, match="too short"):
+        summary(moments(*[60.0] * 9), KINDS)
 
 
 def test_every_target_is_met_or_missed_at_its_bound() -> None:
