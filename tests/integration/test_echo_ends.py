@@ -60,7 +60,7 @@ def test_thousands_of_silent_connections_are_closed(loop: str) -> None:
     count = min(10_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000)
     environ = {
         "BUOY_LOOP": loop,
-        "BUOY_ECHO_IDLE_TIMEOUT_SECONDS": "10",
+        "BUOY_ECHO_IDLE_TIMEOUT_SECONDS": "15",
         "BUOY_MAX_CONNECTIONS": str(count + 100),
         **UNMEASURED,
     }
@@ -75,8 +75,8 @@ def test_thousands_of_silent_connections_are_closed(loop: str) -> None:
             assert busy_share(worker) < 0.2
             for client in silent:
                 assert client.recv(1) == b""
-                assert time.monotonic() - began >= 10
-            assert time.monotonic() - came < 20
+                assert time.monotonic() - began >= 15
+            assert time.monotonic() - came < 30
         eventually(lambda: program.metrics().value(CLOSED, reason="idle_timeout") == count)
         assert program.stop() == 0
 

@@ -82,9 +82,10 @@ def test_few_descriptors_lower_the_limit(loop: str) -> None:
             served[0].close()
             freed = time.monotonic()
             eventually(lambda: is_let_in(program))
-            assert time.monotonic() - freed < 1
+            assert time.monotonic() - freed < 5
         assert program.metrics().value("bellbuoy_accept_pauses_total") == 0
-        assert program.events[said:] == []
+        late = "event loop was blocked"  # a machine that is busy with something else
+        assert [each for each in program.events[said:] if each["message"] != late] == []
         assert program.traffic() == [worker]
         assert program.stop() == 0
 
@@ -128,7 +129,7 @@ def test_a_worker_out_of_descriptors_pauses_and_goes_on(loop: str) -> None:
                 resource.prlimit(worker, resource.RLIMIT_NOFILE, limit)
                 freed = time.monotonic()
                 assert all(is_echoed(client) for client in waiting)
-                assert time.monotonic() - freed < 1
+                assert time.monotonic() - freed < 5
         assert program.traffic() == [worker]
         assert 1 <= len(program.logged("accept paused")) <= 3 + time.monotonic() - began
         assert program.stop() == 0
