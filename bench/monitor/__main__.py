@@ -31,24 +31,24 @@ def main() -> None:
     """Measure, print and write the result; or measure one, as a child does."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=7, choices=range(1, 100), metavar="1..99")
-    parser.add_argument("--calls", type=int, default=200_000)
+    parser.add_argument("--seconds", type=float, default=2.5, help="of each in each round")
     parser.add_argument("--only", choices=CONTESTANTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
-        print(asyncio.run(measure(options.only, options.calls)))
+        print(asyncio.run(measure(options.only, options.seconds)))
         return
     figures: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     for _ in range(options.rounds):
         for name, several in figures.items():
-            several.append(child(name, options.calls))
-    row = report(figures)
+            several.append(child(name, options.seconds))
+    row = report(figures) | {"seconds": options.seconds}
     show(row)
     keep(row)
 
 
-def child(name: str, calls: int) -> float:
+def child(name: str, seconds: float) -> float:
     """Measure one contestant in a process of its own."""
-    command = [sys.executable, "-m", "bench.monitor", "--only", name, "--calls", str(calls)]
+    command = [sys.executable, "-m", "bench.monitor", "--only", name, "--seconds", str(seconds)]
     with tempfile.TemporaryDirectory() as folder:
         shared = {"PROMETHEUS_MULTIPROC_DIR": folder} if name == MULTI else {}
         environ = {**os.environ, **shared}
