@@ -42,7 +42,11 @@ _COLUMNS = f"""id, name, email,
     to_char(updated_at AT TIME ZONE 'UTC', {_TIME}) AS updated_at,
     version"""
 _GET = f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1::bigint[])"  # noqa: S608 - a constant
-_LIST = f"SELECT {_COLUMNS} FROM users WHERE id > $1 ORDER BY id LIMIT $2"  # noqa: S608
+# A page comes as one row of arrays, which keep the subquery's order: the worker takes it apart
+# sooner than a row of each user.
+_GATHERED = ", ".join(f"array_agg({column})" for column in User.__struct_fields__)
+_LIST = f"""SELECT {_GATHERED} FROM
+    (SELECT {_COLUMNS} FROM users WHERE id > $1 ORDER BY id LIMIT $2) AS page"""  # noqa: S608
 _FIND = f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower($1) AND id > $2"  # noqa: S608
 _INSERT = f"INSERT INTO users (name, email) VALUES ($1, $2) RETURNING {_COLUMNS}"  # noqa: S608
 _IS_MEANT = """id = $1 AND ($2::integer[] IS NULL OR version = ANY($2))
@@ -83,9 +87,10 @@ class Users:
     async def _list(self, after: int, limit: int) -> Page:
         """Return the ``limit`` users whose ids follow ``after``."""
         # One more than asked for tells whether there is a next page.
-        rows = await self._database.fetch(LIST, _LIST, after, limit + 1)
-        users = [User(*row) for row in rows[:limit]]
-        return Page(users, cursor.encode(users[-1].id) if len(rows) > limit else None)
+        columns: Any = await self._database.fetchrow(LIST, _LIST, after, limit + 1)
+        users = list(map(User, *columns)) if columns[0] else []
+        following = cursor.encode(users[limit - 1].id) if len(users) > limit else None
+        return Page(users[:limit], following)
 
     async def _find(self, email: str, after: int) -> Page:
         """Return the user with this address, in capitals or not, if one follows ``after``."""
