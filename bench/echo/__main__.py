@@ -91,7 +91,8 @@ def main() -> None:
         with timed("neighbours", took):
             neighbouring = neighbours.measure(build, options.rounds)
         beside = {OURS: summary(neighbouring)}
-        verdicts["bad neighbours"] = show("Bad neighbours", beside, NEIGHBOUR_TARGETS)
+        budget = f"Bad neighbours, with a write budget of {neighbours.BUDGET >> 20} MiB"
+        verdicts["bad neighbours"] = show(budget, beside, NEIGHBOUR_TARGETS)
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
         with timed("balance", took):
             balanced = balance.measure(build, options.rounds, options.seconds)

@@ -65,7 +65,7 @@ def contestants(build: Path) -> list[Contestant]:
 
 
 def bellbuoy(workers: int = 1) -> dict[str, str]:
-    """Return the environment of our own service: every protection as it is by default."""
+    """Return the environment of our own service: every protection is on, also those off by default."""
     return {
         "PYTHONPATH": str(SERVICES),
         "BUOY_ECHO_PORT": "PORT",
@@ -73,6 +73,8 @@ def bellbuoy(workers: int = 1) -> dict[str, str]:
         "BUOY_WORKERS": str(workers),
         "BUOY_LOG_LEVEL": "warning",
         "BUOY_MAX_CONNECTIONS": "20000",
+        "BUOY_MAX_CONNECTIONS_PER_PEER": "20000",
+        "BUOY_ECHO_MAX_AGE_SECONDS": "3600",
     }
 
 

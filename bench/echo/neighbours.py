@@ -24,7 +24,7 @@ TURNS = 7
 TURN_SECONDS = 1.0
 """Fourteen turns end before the write timeout of 30 s does: no protection is off."""
 
-BUDGET = {"BUOY_ECHO_WRITE_BUDGET_BYTES": str(STALLED * 512 * 1024)}
+BUDGET = STALLED * 512 * 1024
 """What all of them may hold together: by default most would be cut before they cost much."""
 
 PIECE = bytes(65_536)
@@ -64,7 +64,8 @@ def _ratios(load: str, crowded: Running, quiet: Running) -> list[float]:
 
 
 def _ours() -> Contestant:
-    return Contestant("bellbuoy", (sys.executable, "-m", "echo"), {**bellbuoy(), **BUDGET})
+    environ = {**bellbuoy(), "BUOY_ECHO_WRITE_BUDGET_BYTES": str(BUDGET)}
+    return Contestant("bellbuoy", (sys.executable, "-m", "echo"), environ)
 
 
 @contextmanager
