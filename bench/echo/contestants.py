@@ -65,7 +65,7 @@ def contestants(build: Path) -> list[Contestant]:
 
 
 def bellbuoy(workers: int = 1) -> dict[str, str]:
-    """Return the environment of our own service: every protection is on, also those off by default."""
+    """Return the environment of our own service: all protections on, also those off by default."""
     return {
         "PYTHONPATH": str(SERVICES),
         "BUOY_ECHO_PORT": "PORT",
