@@ -153,6 +153,14 @@ class Server:
         """Remove a database, whoever is connected to it."""
         self.psql(f"DROP DATABASE {database.name} WITH (FORCE)")
 
+    def tolerate(self, database: Database) -> None:
+        """Let the app's statements there wait and run for a minute: PostgreSQL ends none itself.
+
+        For connections that are opened afterwards.
+        """
+        for name in ("lock_timeout", "statement_timeout"):
+            self.psql(f"ALTER ROLE {roles.APP} IN DATABASE {database.name} SET {name} = '60s'")
+
     def _launch(self) -> bool:
         """Start it once; false when it ended: killed sessions may hold its memory for a moment."""
         process = self.cluster.launch()

@@ -10,8 +10,8 @@ from bellbuoy.database.measures import BATCH_KEYS
 from bellbuoy.errors import DatabaseUnavailable, Refused
 from onebox import roles
 from tests.bellbuoy.database.pools import READ, Opened, nowhere, opened, settings_for, whole
-from tests.integration.asking import PATIENCE, SOON, is_used, until
-from tests.postgres import Database, database, postgres
+from tests.integration.asking import PATIENCE, SOON, until
+from tests.postgres import Database, Server, database, postgres
 
 __all__ = ["database", "postgres"]
 
@@ -22,6 +22,13 @@ SLOW = f"SELECT n, m FROM ({NUMBERS}) AS found (n, m), pg_sleep(30)"  # noqa: S6
 async def sent(target: Opened) -> bool:
     """Return whether a query of a batch is under way."""
     return queries(target) == 1
+
+
+async def sleep(postgres: Server, database: Database, count: int) -> bool:
+    """Return whether so many statements are at SLOW's sleep."""
+    sleeping = f"datname = '{database.name}' AND wait_event = 'PgSleep'"
+    counted = f"SELECT count(*) FROM pg_stat_activity WHERE {sleeping}"  # noqa: S608 - of a test
+    return int(await asyncio.to_thread(postgres.psql, counted)) == count
 
 
 def queries(target: Opened) -> float:
@@ -72,17 +79,20 @@ async def test_a_key_that_postgresql_cannot_hold_fails_nobody_else(database: Dat
     assert [type(each) for each in bad] == [ValueError, ValueError]
 
 
-async def test_the_query_ends_in_postgresql_when_nobody_waits_any_more(database: Database) -> None:
+async def test_the_query_ends_in_postgresql_when_nobody_waits_any_more(
+    database: Database, postgres: Server
+) -> None:
     """Two clients hang up: the statement is cancelled, its connection comes back."""
+    postgres.tolerate(database)
     async with opened(settings_for(database, pool_size=1)) as target:
         slow = target.pool.batcher(READ, SLOW, whole)
         lookups = [asyncio.ensure_future(slow.get(key)) for key in (1, 2)]
-        await until(lambda: sent(target))
+        await until(lambda: sleep(postgres, database, 1))
         for lookup in lookups:
             lookup.cancel()
         await asyncio.wait(lookups, timeout=PATIENCE)
-        await until(lambda: is_used(target, 0))
-        # There is one connection only, and the statement would have kept it for 4 s.
+        assert await until(lambda: sleep(postgres, database, 0)) < SOON
+        # There is one connection only, and the statement would have kept it for 5 s.
         async with asyncio.timeout(SOON):
             assert await target.pool.fetch(READ, "SELECT 1") != []
 
