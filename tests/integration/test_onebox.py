@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from onebox import roles
 from tests.onebox.running import Onebox, copy, eventually, onebox, prepared
 
 pytestmark = [pytest.mark.slow]
@@ -96,6 +97,12 @@ def test_after_a_kill_the_next_start_goes_on_with_the_rows(
         _assert_serves(box)
         assert box.end() == 0
         box.assert_nothing_left()
+
+
+def test_what_it_acknowledges_is_on_the_disk(running: Onebox) -> None:
+    """PostgreSQL does for the api what it does against a loss of power."""
+    settings = ("fsync", "synchronous_commit", "full_page_writes")
+    assert [running.sql(f"SHOW {name}", roles.APP) for name in settings] == ["on"] * 3
 
 
 def test_a_busy_client_does_not_keep_it_from_ending(running: Onebox) -> None:

@@ -37,3 +37,9 @@ def test_committed_rows_survive_a_kill_of_everything(stack: Stack) -> None:
     assert set(ids) <= stored
     wait_until(lambda: stack.status("api", 8080, f"/users/{ids[-1]}") == 200, seconds=10)
     assert stack.status("api", 8080, "/Ada") == 200
+
+
+def test_what_it_acknowledges_is_on_the_disk(stack: Stack) -> None:
+    """PostgreSQL does what it does against a loss of power."""
+    settings = ("fsync", "synchronous_commit", "full_page_writes")
+    assert [stack.query(f"SHOW {name}").strip() for name in settings] == ["on"] * 3
