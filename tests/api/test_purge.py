@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -13,8 +14,10 @@ from api.purge import EVERY, PURGE, SOON, Purge
 from api.schema import migrations
 from bellbuoy.database import direct, migrate
 from onebox import roles
+from tests.api.serving import api_settings, served_api
 from tests.bellbuoy.database.pools import Opened, opened, settings_for
 from tests.postgres import Database, database, postgres
+from tests.waiting import soon
 
 __all__ = ["database", "postgres"]
 
@@ -125,3 +128,14 @@ async def test_a_round_that_fails_is_not_the_last(
             await purge.run()
     assert [each["event"] for each in logs].count("purge failed") == 2
     assert rests.seconds == [EVERY] * 3
+
+
+async def test_the_service_purges_by_itself(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it serves, and nobody asks for it."""
+    monkeypatch.setattr(purging, "EVERY", 0.05)
+    settings = api_settings(tmp_path, database.environ())
+    async with kept(database) as (_, connection), served_api(settings) as served:
+        await soon(lambda: served.monitor.get_stats().tasks[PURGE].completed)
+        assert await left(connection) == 10
