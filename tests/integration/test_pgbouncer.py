@@ -9,9 +9,12 @@ import pytest
 
 from bellbuoy.database import DatabaseSettings
 from bellbuoy.errors import ConstraintViolated, DatabaseUnavailable
+from tests.api.serving import AUTHORIZED, Served
 from tests.bellbuoy.database.pools import READ, opened, settings_for, whole
 from tests.integration.asking import PATIENCE, SOON, answers, refusal, until
 from tests.integration.history import History
+from tests.integration.test_api_users import api
+from tests.integration.test_api_writes import ADA, write
 from tests.integration.words import LOOK, Rename, words
 from tests.pgbouncer import pgbouncer, require
 from tests.postgres import Database, Server, database, own_postgres, postgres
@@ -74,6 +77,35 @@ async def test_writes_and_batches_work_the_same(through: DatabaseSettings) -> No
             await target.pool.write(
                 WRITE, lambda each: each.execute("INSERT INTO words VALUES (1, '')")
             )
+
+
+async def test_the_api_reads_and_writes_behind_it(tmp_path: Path, database: Database) -> None:
+    """Ten users at once, from POST to DELETE, each of them in whichever session is free."""
+    require()
+    with pgbouncer(database, tmp_path) as (host, port):
+        pooler = {
+            "BUOY_DB_POOLER": "transaction",
+            "BUOY_DB_HOST": host,
+            "BUOY_DB_PORT": str(port),
+        }
+        async with api(tmp_path, database, **pooler) as served:
+            lives = await asyncio.gather(*(live(served, n) for n in range(10)))
+            assert served.bugs() == 0
+    assert lives == [[201, 200, 200, 204, 404]] * 10
+
+
+async def live(served: Served, number: int) -> list[int]:
+    """Create a user without a key, read, change and delete it; return what was answered."""
+    created = await write(served, "POST", "/users", {**ADA, "email": f"{number}@example.org"})
+    place, any_version = created.headers["location"], {"If-Match": "*"}
+    replies = [
+        created,
+        await served.ask(place, headers=AUTHORIZED),
+        await write(served, "PATCH", place, {"name": "Eve"}, any_version),
+        await write(served, "DELETE", place, None, any_version),
+        await served.ask(place, headers=AUTHORIZED),
+    ]
+    return [reply.status for reply in replies]
 
 
 @pytest.mark.slow
