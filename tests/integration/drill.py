@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import re
 import resource
 import signal
 import socket
@@ -54,12 +53,12 @@ class Drill:
         mute: A second instance of echo.
         still: A second api on the same database, which will stand still.
         prometheus: Scrapes all of them.
-        noticed: The names of the alerts that have fired when they were awaited.
+        noticed: Name and severity of the alerts that have fired when they were awaited.
     """
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         """Start everything."""
-        self.noticed: set[str] = set()
+        self.noticed: set[tuple[str, str]] = set()
         settings = {
             "BUOY_MAX_CONNECTIONS": str(LIMIT),
             "BUOY_DB_POOL_SIZE": str(POOL),
@@ -95,14 +94,15 @@ class Drill:
         left = set(expected)
 
         def all_seen() -> bool:
-            left.difference_update(self.firing())
+            firing = self.firing()
+            self.noticed.update(firing[each] for each in left & firing.keys())
+            left.difference_update(firing)
             return not left
 
         try:
             eventually(all_seen, within)
         except AssertionError as error:
-            raise AssertionError(f"not fired: {left}; fires: {self.firing()}") from error
-        self.noticed.update(re.split("[/@]", each)[0] for each in expected)
+            raise AssertionError(f"not fired: {left}; fires: {set(self.firing())}") from error
 
     def awaits_silence(self, unless: frozenset[str] = frozenset()) -> None:
         """Wait until nothing fires, and until each of ``unless`` has been seen not to fire."""
@@ -118,12 +118,14 @@ class Drill:
         except AssertionError as error:
             raise AssertionError(f"fires for ever: {self.firing()}") from error
 
-    def firing(self) -> set[str]:
-        """Return what fires: its name, also with its severity and with its job."""
-        labels = [alert["labels"] for alert in self.prometheus.alerts()]
-        names = {each["alertname"] for each in labels}
-        severe = {f"{each['alertname']}/{each['severity']}" for each in labels}
-        return names | severe | {f"{each['alertname']}@{each.get('job')}" for each in labels}
+    def firing(self) -> dict[str, tuple[str, str]]:
+        """Return name and severity of what fires, by all that :meth:`awaits` may call it."""
+        found = {}
+        for labels in (alert["labels"] for alert in self.prometheus.alerts()):
+            name, severity = labels["alertname"], labels["severity"]
+            for called in name, f"{name}/{severity}", f"{name}@{labels.get('job')}":
+                found[called] = name, severity
+        return found
 
     @contextmanager
     def full(self) -> Iterator[None]:

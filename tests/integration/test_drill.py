@@ -40,7 +40,8 @@ def test_every_fault_is_noticed_and_so_is_its_end(tmp_path: Path) -> None:
             lasting.enter_context(drill.standing_still())
             hung = time.monotonic() + HUNG
             with repeating(lambda: ask(drill.web.address, "/block?seconds=0.8")):
-                drill.awaits("PoolSaturated", "PoolTimeouts", "ApiLatencyBurn/page")
+                drill.awaits("PoolSaturated", "PoolTimeouts")
+                drill.awaits("ApiLatencyBurn/page", "ApiLatencyBurn/ticket")
                 drill.awaits("LoopLag", "LoopBlocked", "FileDescriptorsNearLimit", "AcceptPaused")
             drill.awaits("ConnectionsNearLimit", "ConnectionsRefused", "EchoAvailabilityBurn/page")
         with drill.unreadable(), drill.deaf():
@@ -69,7 +70,8 @@ def test_every_fault_is_noticed_and_so_is_its_end(tmp_path: Path) -> None:
         lasting.close()
         drill.awaits_silence(unless=LATE)
         assert drill.prometheus.failures() == []
-    assert {each["alert"] for each in shipped() if "alert" in each} == drill.noticed
+    alerts = [each for each in shipped() if "alert" in each]
+    assert {(each["alert"], each["labels"]["severity"]) for each in alerts} == drill.noticed
 
 
 def shipped() -> list[dict[str, Any]]:
