@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import browser, needs_browser, opened
-from tests.integration.test_statuspage import SHOWN, WELL, says
+from tests.integration.test_statuspage import WELL, says
 from tests.onebox.running import Onebox, onebox
 
 __all__ = ["browser"]
@@ -50,6 +50,6 @@ def test_an_idle_api_tells_of_a_postgresql_that_was_killed(
             starter.resume()
         says(page, "#what", WELL)
         kill_postgresql(running)
-        page.locator("#incident-rows li", has_text="PostgreSQL").nth(1).wait_for(timeout=SHOWN)
+        page.locator("#incident-rows li", has_text="PostgreSQL").nth(1).wait_for(timeout=UNDERSTOOD)
         says(page, "#what", WELL)
         says(page, "#meaning", re.compile("Over: “PostgreSQL|Answers come .* late"))
