@@ -29,12 +29,14 @@ test: $(VENV)/dev.txt ## Run all tests in parallel and measure branch coverage
 	@$(PY) -m coverage run -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report
+	@$(PY) tools/branches.py
 
 .PHONY: test-again
 test-again: $(VENV)/dev.txt ## Run the tests that failed the last time once more, one by one
 	@$(PY) -m coverage run -m pytest --last-failed --last-failed-no-failures=none $(ARGS)
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report
+	@$(PY) tools/branches.py
 
 .PHONY: lint
 lint: $(VENV)/dev.txt ## Check format, style and types
