@@ -10,14 +10,22 @@ from bellbuoy.host import Service, Worker
 from bellbuoy.instruments import Instruments
 from bellbuoy.metrics import Layout
 from bellbuoy.monitor import AsyncMonitor
+from bellbuoy.settings import load
 from echo.families import FAMILIES
 from echo.server import EchoServer
-from echo.service import LOOKS, Echo
+from echo.service import Echo
 from echo.settings import EchoSettings
 from tests.certificates import Authority, authority
 from tests.waiting import soon
 
 __all__ = ["authority"]
+
+TIMEOUTS = (
+    "BUOY_ECHO_IDLE_TIMEOUT_SECONDS",
+    "BUOY_ECHO_WRITE_TIMEOUT_SECONDS",
+    "BUOY_ECHO_HALF_CLOSE_TIMEOUT_SECONDS",
+    "BUOY_ECHO_MAX_AGE_SECONDS",
+)
 
 
 def test_it_is_a_service() -> None:
@@ -29,11 +37,11 @@ def test_it_is_a_service() -> None:
 async def test_quiet_connections_are_looked_for_while_it_is_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Ten times within the shortest timeout, by a task that ends with the service."""
+    """Again and again, by a task that ends with the service."""
     looks = asyncio.Semaphore(0)
     monkeypatch.setattr(EchoServer, "expire", lambda _: looks.release())
     monitor = AsyncMonitor()
-    settings = EchoSettings(echo_idle_timeout_seconds=1e9, echo_write_timeout_seconds=LOOKS / 1000)
+    settings = EchoSettings(echo_write_timeout_seconds=0.1)
     worker = Worker(Instruments(Layout(FAMILIES)), monitor)
     async with Echo(settings).open(worker), asyncio.timeout(10):
         await looks.acquire()
@@ -41,6 +49,24 @@ async def test_quiet_connections_are_looked_for_while_it_is_open(
         assert monitor.get_stats().tasks["echo.expiry"].running == 1
     stats = monitor.get_stats().tasks["echo.expiry"]
     assert (stats.running, stats.cancelled) == (0, 1)
+
+
+@pytest.mark.parametrize("shortest", TIMEOUTS)
+async def test_timeouts_are_kept_to_a_tenth_of_the_shortest(
+    monkeypatch: pytest.MonkeyPatch, shortest: str
+) -> None:
+    """No more lies between two looks, whichever it is."""
+    pauses: asyncio.Queue[float] = asyncio.Queue()
+
+    async def pause(seconds: float) -> None:
+        pauses.put_nowait(seconds)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    settings = load(EchoSettings, {**dict.fromkeys(TIMEOUTS, "1000"), shortest: "50"})
+    worker = Worker(Instruments(Layout(FAMILIES)), AsyncMonitor())
+    async with Echo(settings).open(worker), asyncio.timeout(10):
+        assert await pauses.get() == 5.0
 
 
 def test_files_that_cannot_be_used_are_found_before_anything_is_forked(tmp_path: Path) -> None:
