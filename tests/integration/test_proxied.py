@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 
 import pytest
 
@@ -59,11 +60,10 @@ def ends(client: socket.socket) -> bool:
 
 
 def test_only_introduced_clients_of_trusted_proxies_are_served(loop: str) -> None:
-    """Whole or in pieces; nothing is guessed, and who is silent has five seconds."""
+    """Whole or in pieces; nothing is guessed."""
     with running("echo", {"BUOY_LOOP": loop, **PROXIED}) as program:
         program.await_workers(1)
         address = program.address
-        silent = [introduced(address, header) for header in (b"", V1[:-1], V2[:-1])]
         for header in TAKEN:
             with introduced(address, header + b"at once") as client:
                 assert read_exactly(client, 7) == b"at once"
@@ -78,12 +78,23 @@ def test_only_introduced_clients_of_trusted_proxies_are_served(loop: str) -> Non
         assert ends(introduced(address, V1, by="127.0.0.2"))
         refused = len(DROPPED) + 1
         eventually(lambda: program.metrics().value(REJECTED, reason="proxy") == refused)
-        eventually(lambda: program.metrics().value("bellbuoy_connections_active") == len(silent))
-        assert all(ends(client) for client in silent)
-        refused += len(silent)
-        eventually(lambda: program.metrics().value(REJECTED, reason="proxy") == refused)
         accepted = program.metrics().value("bellbuoy_connections_accepted_total")
         assert accepted == 2 * len(TAKEN)
+        assert program.stop() == 0
+
+
+def test_who_does_not_finish_its_header_has_five_seconds(loop: str) -> None:
+    """At least three, which the specification asks for; and it counts towards the cap meanwhile."""
+    with running("echo", {"BUOY_LOOP": loop, **PROXIED}) as program:
+        program.await_workers(1)
+        began = time.monotonic()
+        silent = [introduced(program.address, header) for header in (b"", V1[:-1], V2[:-1])]
+        eventually(lambda: program.metrics().value("bellbuoy_connections_active") == len(silent))
+        for client in silent:
+            assert ends(client)
+            assert 3 <= time.monotonic() - began < 10
+        eventually(lambda: program.metrics().value(REJECTED, reason="proxy") == len(silent))
+        assert program.metrics().value("bellbuoy_connections_accepted_total") == 0
         assert program.stop() == 0
 
 
