@@ -1,7 +1,6 @@
 """The echo service as the host runs it."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -25,7 +24,7 @@ class Echo:
         settings: Limits and timeouts.
 
     Raises:
-        SettingsError: The TLS files or the proxies' networks cannot be used.
+        SettingsError: The TLS files, the proxies' networks or the maximum age cannot be used.
     """
 
     name = "echo"
@@ -38,6 +37,12 @@ class Echo:
         # Made before the fork, so that a client may resume its session with any worker.
         self._certificates = Certificates(files) if files else None
         self._proxies = settings.proxies
+        self._shortest = min(
+            settings.echo_idle_timeout_seconds,
+            settings.echo_write_timeout_seconds,
+            settings.echo_half_close_timeout_seconds,
+            settings.max_age,
+        )
 
     @asynccontextmanager
     async def open(self, worker: Worker) -> AsyncIterator[Server]:
@@ -54,15 +59,8 @@ class Echo:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _expire(self, server: EchoServer) -> None:
-        settings = self._settings
-        shortest = min(
-            settings.echo_idle_timeout_seconds,
-            settings.echo_write_timeout_seconds,
-            settings.echo_half_close_timeout_seconds,
-            settings.echo_max_age_seconds or math.inf,
-        )
         while True:
-            await asyncio.sleep(shortest / LOOKS)
+            await asyncio.sleep(self._shortest / LOOKS)
             server.expire()
 
     async def _refresh(self, server: EchoServer) -> None:

@@ -1,5 +1,6 @@
 """The echo service's settings."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,9 @@ from bellbuoy.errors import SettingsError
 from bellbuoy.host.proxies import Proxies
 from bellbuoy.host.tls import TlsFiles
 from bellbuoy.settings import EchoPorts, HostSettings, variable
+
+LEAST_AGE = 0.1
+"""Seconds; as the least timeout. What is shorter is looked for all the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +30,15 @@ class EchoSettings(HostSettings, EchoPorts):
     ] = 30.0
     echo_half_close_timeout_seconds: Annotated[
         float,
-        Meta(gt=0, description="After its FIN, a client must read what is left within this."),
+        Meta(ge=0.1, description="After its FIN, a client must read what is left within this."),
     ] = 10.0
     echo_max_age_seconds: Annotated[
         float,
         Meta(
             ge=0,
             description="A connection this old, a tenth more or less, is finished as in a drain, "
-            "so that its client comes anew and may reach another instance; 0 means never.",
+            "so that its client comes anew and may reach another instance; 0 means never, and 0.1 "
+            "is the least age.",
         ),
     ] = 0.0
     echo_write_buffer_bytes: Annotated[
@@ -71,6 +76,19 @@ class EchoSettings(HostSettings, EchoPorts):
             "else may, and every connection begins with a PROXY header. Empty switches it off."
         ),
     ] = ""
+
+    @property
+    def max_age(self) -> float:
+        """The age at which a connection ends, in seconds; infinity when it may stay.
+
+        Raises:
+            SettingsError: It is too short.
+        """
+        age = self.echo_max_age_seconds
+        if 0 < age < LEAST_AGE:
+            name = variable("echo_max_age_seconds")
+            raise SettingsError([f"{name}={age}: expected 0, or {LEAST_AGE} at least"])
+        return age or math.inf
 
     @property
     def tls_files(self) -> TlsFiles | None:

@@ -77,6 +77,12 @@ def test_files_that_cannot_be_used_are_found_before_anything_is_forked(tmp_path:
         Echo(settings)
 
 
+def test_a_maximum_age_that_is_too_short_is_found_before_anything_is_forked() -> None:
+    """Each worker would look for old connections all the time."""
+    with pytest.raises(SettingsError, match="BUOY_ECHO_MAX_AGE_SECONDS"):
+        Echo(EchoSettings(echo_max_age_seconds=0.0999))
+
+
 async def test_certificates_are_looked_at_while_it_is_open(
     monkeypatch: pytest.MonkeyPatch, authority: Authority
 ) -> None:

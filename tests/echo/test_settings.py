@@ -1,5 +1,7 @@
 """The echo service's settings."""
 
+import math
+
 import pytest
 
 from bellbuoy.errors import SettingsError
@@ -20,6 +22,8 @@ def test_defaults_are_usable() -> None:
         ("BUOY_ECHO_IDLE_TIMEOUT_SECONDS", "0"),
         ("BUOY_ECHO_WRITE_TIMEOUT_SECONDS", "-1"),
         ("BUOY_ECHO_WRITE_TIMEOUT_SECONDS", "nan"),
+        ("BUOY_ECHO_HALF_CLOSE_TIMEOUT_SECONDS", "0.0999"),
+        ("BUOY_ECHO_MAX_AGE_SECONDS", "-1"),
         ("BUOY_ECHO_WRITE_BUFFER_BYTES", "1023"),
         ("BUOY_ECHO_WRITE_BUFFER_BYTES", "67108865"),
         ("BUOY_ECHO_PORT", "65536"),
@@ -29,6 +33,18 @@ def test_what_would_not_work_is_refused(variable: str, value: str) -> None:
     """By the name of the variable."""
     with pytest.raises(SettingsError, match=f"^{variable}="):
         load(EchoSettings, {variable: value})
+
+
+@pytest.mark.parametrize("text, age", [("0", math.inf), ("0.1", 0.1), ("300", 300.0)])
+def test_a_maximum_age_is_off_or_long_enough(text: str, age: float) -> None:
+    """So that nobody is looked for all the time."""
+    assert load(EchoSettings, {"BUOY_ECHO_MAX_AGE_SECONDS": text}).max_age == age
+
+
+def test_a_shorter_maximum_age_is_refused() -> None:
+    """By the name of the variable."""
+    with pytest.raises(SettingsError, match=r"^BUOY_ECHO_MAX_AGE_SECONDS=0.0999: expected 0, or"):
+        _ = load(EchoSettings, {"BUOY_ECHO_MAX_AGE_SECONDS": "0.0999"}).max_age
 
 
 @pytest.mark.parametrize(
