@@ -29,6 +29,9 @@ BUDGET = STALLED * 512 * 1024
 
 PIECE = bytes(65_536)
 
+ESTABLISHED = 1
+"""The kernel's name for a connection that neither side has ended (tcp_states.h)."""
+
 
 def measure(build: Path, rounds: int) -> Rounds:
     """Return the figures; those of time from :data:`TURNS` turns."""
@@ -83,11 +86,17 @@ def connected(server: Running, count: int) -> Iterator[list[socket.socket]]:
 
 @contextmanager
 def stalled(server: Running, count: int) -> Iterator[None]:
-    """Have clients that send as long as they can, and never read."""
+    """Have clients that send as long as they can, and never read; all stay until the block ends."""
     with connected(server, count) as clients:
         while _push(clients):
             pass
         yield
+        cut = sum(not _is_established(client) for client in clients)
+        assert not cut, f"{cut} of {count} that never read were cut before the measurement was over"
+
+
+def _is_established(client: socket.socket) -> bool:
+    return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == ESTABLISHED
 
 
 def _push(clients: list[socket.socket]) -> int:
