@@ -6,7 +6,8 @@ import pytest
 
 from bellbuoy.database import DatabaseSettings
 from bellbuoy.settings import load
-from tests.repository.kustomize import rendering
+from echo.settings import EchoSettings
+from tests.repository.kustomize import changed, rendering
 from tests.repository.manifests import Manifests, Mistake, containers, label
 
 MAX_CONNECTIONS = 100 - 3
@@ -30,6 +31,9 @@ MISTAKES = {
     "load-without-request": Mistake(
         "Deployment", "bellbuoy-echo", (*CONTAINER, "resources", "requests")
     ),
+    "connections-that-stay": Mistake(
+        "ConfigMap", "bellbuoy-autoscaling", ("data", "BUOY_ECHO_MAX_AGE_SECONDS")
+    ),
     "leaving-at-once": Mistake(HPA, "bellbuoy-echo", ("spec", "behavior", "scaleDown")),
 }
 
@@ -50,6 +54,9 @@ def problems(manifests: Manifests) -> Iterator[str]:
         for container in containers(deployment):
             if "cpu" not in container["resources"].get("requests", {}):
                 yield f"{label(scaler)}: {container['name']} asks for no CPU to be a share of"
+            age = load(EchoSettings, manifests.environment(container)).echo_max_age_seconds
+            if container["name"] == "echo" and not age:
+                yield f"{label(scaler)}: connections stay where they are"
 
 
 def _connections(manifests: Manifests, deployment: dict[str, object]) -> int:
@@ -78,3 +85,16 @@ def test_a_scaler_that_goes_too_far_is_noticed(mistake: Mistake) -> None:
 def test_without_the_component_nothing_scales() -> None:
     """As many replicas run as somebody says."""
     assert rendering("dev").of(HPA) == []
+
+
+def test_an_overlay_may_set_another_age() -> None:
+    """In the way in which it sets everything else."""
+    merged = """
+configMapGenerator:
+  - name: bellbuoy-echo
+    behavior: merge
+    literals: [BUOY_ECHO_MAX_AGE_SECONDS=60]
+"""
+    manifests = changed("production", ("k8s/overlays/production/kustomization.yaml", "", merged))
+    (container,) = containers(manifests.get("Deployment", "bellbuoy-echo"))
+    assert manifests.environment(container)["BUOY_ECHO_MAX_AGE_SECONDS"] == "60"
