@@ -61,8 +61,8 @@ def test_a_second_costs_later_what_it_cost_at_first() -> None:
     cost, told = calls(watched.recorder.tick), len(watched.recorder.past())
     for _ in range(SAMPLES):
         watched.tick()
-    assert calls(watched.recorder.tick) <= cost * 1.01
-    assert len(watched.recorder.past()) <= told * 1.01
+    assert calls(watched.recorder.tick) <= cost * 1.1
+    assert len(watched.recorder.past()) <= told * 1.1
 
 
 def test_what_nobody_was_told_is_remembered_all_the_same() -> None:
