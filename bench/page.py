@@ -26,7 +26,7 @@ from bench.echo.contestants import free_port
 from bench.report import write_json
 from bench.scrapes import SERVICES, await_, stack, workers
 
-ROUNDS = 10
+ROUNDS = 5
 TARGET = 2.0
 """Seconds: a killed worker shows within 2 s, an outage of PostgreSQL shows within 2 s."""
 
